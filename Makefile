@@ -1,0 +1,46 @@
+# Every target sets up .venv by itself when it is missing or pyproject.toml has changed.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+# The PostgreSQL that the tests run on: "embedded", or a directory with postgres, initdb and pg_ctl.
+POSTGRES ?= embedded
+DEBIAN_POSTGRES := $(lastword $(sort $(wildcard /usr/lib/postgresql/*/bin)))
+PYTEST_ARGS ?=
+
+.PHONY: demo test check lint bench clean
+demo: $(READY)
+	$(BIN)/vestnik demo
+
+test: $(READY)
+	VESTNIK_TEST_POSTGRES=$(POSTGRES) $(BIN)/python -m pytest $(PYTEST_ARGS)
+
+check: lint
+	$(MAKE) test
+ifneq ($(DEBIAN_POSTGRES),)
+	$(MAKE) test POSTGRES=$(DEBIAN_POSTGRES)
+else
+	@echo "no Debian PostgreSQL under /usr/lib/postgresql: the second run of the tests is left out"
+endif
+
+lint: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/squawk --config .squawk.toml outbox/migrations/*.sql
+
+bench: $(READY)
+	$(BIN)/python -m tests.bench
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Vestnik needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V 2>&1). Try: make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
+	  || { echo "Python's venv module is missing. On Debian: apt-get install python3-venv" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,25 @@
+"""Errors of this package. Each carries its data; the message names what is wrong and what mends it."""
+
+
+class OutboxError(Exception):
+    """Base of every error that `outbox` raises."""
+
+
+class InvalidEventError(OutboxError):
+    """An event that `outbox.emit` refuses (SQLSTATE 22023)."""
+
+
+class CatalogError(OutboxError):
+    """A catalog that cannot be used; the message names file, type and field."""
+
+
+class MigrationError(OutboxError):
+    """The schema cannot be brought up to date, or has drifted."""
+
+
+class ForeignClusterError(OutboxError):
+    """The cursor belongs to another cluster, or to a later state of this one: see `vestnik cursor rebase`."""
+
+
+class IllegalMoveError(OutboxError):
+    """A change of a delivery's state that the state machine does not have."""
