@@ -1,0 +1,44 @@
+"""How the system shows itself: metrics, log, checks, health file, probes over HTTP. Imports nothing of ours.
+
+Nothing of this package lets a person's data or a secret out: log lines pass a gate with a closed list of fields,
+the health file holds words of the code and numbers, metrics have no ids in their labels.
+"""
+
+from health.check import Check, CheckName, Counters, Health, Lag, Status, worst
+from health.error import BindError, HealthError, LogSettingError, ServeError
+from health.file import Report, Verdict, keep, read, write
+from health.http import build_app, listen, metrics_router, port_of, probe_router, serve
+from health.log import Format, bound, configure, get_logger
+from health.metrics import Metrics
+from health.version import VERSION
+
+__all__ = [
+    "VERSION",
+    "BindError",
+    "Check",
+    "CheckName",
+    "Counters",
+    "Format",
+    "Health",
+    "HealthError",
+    "Lag",
+    "LogSettingError",
+    "Metrics",
+    "Report",
+    "ServeError",
+    "Status",
+    "Verdict",
+    "bound",
+    "build_app",
+    "configure",
+    "get_logger",
+    "keep",
+    "listen",
+    "metrics_router",
+    "port_of",
+    "probe_router",
+    "read",
+    "serve",
+    "worst",
+    "write",
+]

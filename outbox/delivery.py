@@ -1,4 +1,4 @@
-"""The delivery's state machine as data: the CHECK constraint, docs/state_machine.md and the tests equal it."""
+"""The delivery's state machine as data; the CHECK constraint, the document and the tests are held equal to it."""
 
 from enum import StrEnum
 
@@ -28,7 +28,7 @@ BORN = frozenset({State.PENDING, State.SKIPPED})
 
 MOVES: dict[State, frozenset[State]] = {
     State.PENDING: frozenset({State.SENDING, State.SKIPPED, State.EXPIRED}),
-    State.SENDING: frozenset({State.PENDING, State.SENT, State.DEAD, State.UNKNOWN, State.EXPIRED}),
+    State.SENDING: frozenset({State.PENDING, State.SENT, State.DEAD, State.UNKNOWN, State.EXPIRED, State.SKIPPED}),
     State.DEAD: frozenset({State.PENDING}),
     State.UNKNOWN: frozenset({State.PENDING, State.SENT}),
     State.SENT: frozenset(),

@@ -1,0 +1,1 @@
+"""The shell: settings, Arq functions, the `vestnik` command, embedded engines, and the wiring of all parts."""

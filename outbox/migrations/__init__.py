@@ -1,0 +1,1 @@
+"""The schema `outbox`, as numbered SQL files that are only ever added to."""

@@ -1,0 +1,160 @@
+"""The health file: written whole by a process that lives, read by `vestnik print-health`."""
+
+import asyncio
+import json
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import IntEnum
+from pathlib import Path
+
+from health.check import CheckName, Health, Status, utc_now
+from health.field import clean, phrase
+from health.log import get_logger
+
+BEAT = timedelta(seconds=5)
+"""How often the file is written when nothing changes."""
+STALE = timedelta(seconds=15)
+"""A heartbeat older than this is no sign of life: three were missed."""
+MODE = 0o644
+"""Everybody on the machine may read it: it holds neither persons nor secrets."""
+
+log = get_logger()
+
+
+class Verdict(IntEnum):
+    """The exit code of `vestnik print-health`."""
+
+    HEALTHY = 0
+    """All works."""
+    DEGRADED = 1
+    """Work goes on, not all is well."""
+    UNHEALTHY = 2
+    """Work stands still, or there is no sign of life."""
+
+
+_VERDICTS = {
+    Status.OK: Verdict.HEALTHY,
+    Status.DEGRADED: Verdict.DEGRADED,
+    Status.UNHEALTHY: Verdict.UNHEALTHY,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Say what a health file tells a reader."""
+
+    exit_code: Verdict
+    reason: str
+    """One line for the operator."""
+    facts: Mapping[str, object] = field(default_factory=dict)
+    """The file's content; empty where it cannot be read."""
+
+
+def write(path: Path, health: Health) -> None:
+    """Put the whole file in place in one step: a reader sees the old one or the new one.
+
+    Raises:
+        OSError: the folder is missing or cannot be written.
+
+    """
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, MODE)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            os.fchmod(handle, MODE)  # the process's umask may have taken the readers away
+            json.dump(health.snapshot(), file, indent=2)
+            file.write("\n")
+        fresh.replace(path)
+    except OSError:
+        with suppress(OSError):
+            fresh.unlink()
+        raise
+
+
+async def keep(health: Health, path: Path | None, beat: timedelta = BEAT) -> None:
+    """Beat and write until cancelled, and once more then; without a path only beat.
+
+    A disk that is full or gone is logged once and costs the file only.
+    """
+    keeper = _Keeper(health, path)
+    try:
+        while True:
+            keeper.turn()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(beat.total_seconds()):
+                    await health.changed.wait()
+            health.changed.clear()
+    finally:
+        keeper.turn()
+
+
+class _Keeper:
+    """Write the file again and again, and log what has changed in between."""
+
+    def __init__(self, health: Health, path: Path | None) -> None:
+        self._health = health
+        self._path = path
+        self._writable = True
+        self._seen = {name: check.status for name, check in health.checks.items()}
+
+    def turn(self) -> None:
+        self._health.beat()
+        self._log_changes()
+        if self._path is not None:
+            self._write(self._path)
+
+    def _write(self, path: Path) -> None:
+        try:
+            write(path, self._health)
+        except OSError as error:
+            if self._writable:
+                log.warning("health_file_unwritable", error=error, setting="HEALTH_FILE")
+            self._writable = False
+        else:
+            self._writable = True
+
+    def _log_changes(self) -> None:
+        for name, check in self._health.checks.items():
+            if check.status is not self._seen[name]:
+                report = log.info if check.status is Status.OK else log.warning
+                report("check_changed", check=name, status=check.status)
+                self._seen[name] = check.status
+
+
+def read(path: Path, now: datetime | None = None) -> Report:
+    """Judge a health file as an operator's probe does."""
+    try:
+        facts = json.loads(path.read_text(encoding="utf-8"))
+        status, beaten = Status(facts["status"]), datetime.fromisoformat(facts["heartbeat_at"])
+        age = (now or utc_now()) - beaten
+    except FileNotFoundError:
+        return Report(Verdict.UNHEALTHY, f"missing: there is no health file at {path}")
+    except OSError as error:
+        return Report(Verdict.UNHEALTHY, f"unreadable: {path}: {error.strerror}")
+    except (ValueError, TypeError, KeyError):
+        return Report(Verdict.UNHEALTHY, f"unreadable: {path} is no health file")
+    seconds = f"{age.total_seconds():.0f} s"
+    if abs(age) > STALE:
+        when = f"was {seconds} ago" if age > STALE else f"lies {seconds.lstrip('-')} ahead"
+        allowed = f"{STALE.total_seconds():.0f} s are allowed"
+        return Report(Verdict.UNHEALTHY, f"stale: the last heartbeat {when}, {allowed}", facts)
+    return Report(_VERDICTS[status], f"{status}: {_why(facts)}", facts)
+
+
+def _why(facts: Mapping[str, object]) -> str:
+    """Name the checks that are not ok, or who is."""
+    checks = facts.get("checks")
+    found = checks if isinstance(checks, dict) else {}
+    faults = [_fault(name, found[name]) for name in CheckName if name in found]
+    named = ", ".join(fault for fault in faults if fault)
+    return named or f"{clean(facts.get('service'))} {clean(facts.get('instance'))}"
+
+
+def _fault(name: CheckName, check: object) -> str:
+    if not isinstance(check, dict) or check.get("status") == Status.OK:
+        return ""
+    detail = phrase(str(check.get("detail", "")))
+    return f"{name} ({detail})" if detail else name.value

@@ -1,0 +1,84 @@
+"""The backlog: what waits, how long it has waited, and what an operator must look at."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from outbox.database import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """One look at the outbox."""
+
+    deliveries: dict[str, dict[str, int]] = field(default_factory=dict)
+    """Not finished, by channel and state: pending, sending, dead, unknown."""
+    oldest_due: dict[str, float] = field(default_factory=dict)
+    """Seconds that the longest due lane of a channel has been due."""
+    oldest_dead: dict[str, float] = field(default_factory=dict)
+    """Age in seconds of the oldest dead letter of a channel."""
+    relay_lag: float = 0.0
+    """Seconds since the oldest event was emitted that is not relayed and not scheduled."""
+    scheduled: int = 0
+    lanes_due: int = 0
+    lanes_leased: int = 0
+    oldest_transaction: float = 0.0
+    """Age in seconds of the oldest writing transaction that is open in this cluster."""
+    cursor_moved_at: datetime | None = None
+
+
+DELIVERIES = """
+select channel, state, count(*),
+  extract(epoch from now() - min(settled_at))::float8 as oldest_seconds
+from outbox.delivery where phase = 'open' group by 1, 2
+union all
+select channel, state, count(*), extract(epoch from now() - min(settled_at))::float8
+from outbox.delivery where phase = 'stuck' group by 1, 2
+"""
+
+LANES = """
+select channel, count(*) filter (where due_at <= now()) as due,
+  extract(epoch from now() - min(due_at))::float8 as seconds
+from outbox.lane where due_at is not null group by 1
+"""
+
+REST = """
+select
+  (select count(*) from outbox.scheduled) as scheduled,
+  (select count(*) from outbox.lane where lease_until is not null) as leased,
+  (select moved_at from outbox.cursor where consumer = 'relay') as moved_at,
+  coalesce((select extract(epoch from clock_timestamp() - min(e.created_at))::float8
+    from outbox.cursor c, lateral (
+      (select created_at from outbox.event e
+       where e.xid >= pg_snapshot_xmax(c.low) and (e.xid, e.id) > (c.at_xid, c.at_id) order by e.xid, e.id limit 1)
+      union all
+      select created_at from pg_snapshot_xip(c.low) x join outbox.event e on e.xid = x
+      where (e.xid, e.id) > (c.at_xid, c.at_id)
+    ) e where c.consumer = 'relay'), 0) as lag,
+  coalesce((select extract(epoch from clock_timestamp() - min(xact_start))::float8 from pg_stat_activity
+    where backend_xid is not null and pid <> pg_backend_pid()), 0) as oldest_transaction
+"""
+
+
+async def look(conn: Connection) -> Backlog:
+    """Take one look at the outbox."""
+    deliveries: dict[str, dict[str, int]] = {}
+    dead: dict[str, float] = {}
+    for channel, state, count, seconds in await conn.fetch(DELIVERIES):
+        deliveries.setdefault(channel, {})[state] = count
+        if state == "dead":
+            dead[channel] = seconds
+    lanes = await conn.fetch(LANES)
+    rest = await conn.fetchrow(REST)
+    if rest is None:  # a select without a table always answers
+        raise AssertionError
+    return Backlog(
+        deliveries=deliveries,
+        oldest_due={row["channel"]: max(0.0, row["seconds"]) for row in lanes},
+        oldest_dead=dead,
+        relay_lag=rest["lag"],
+        scheduled=rest["scheduled"],
+        lanes_due=sum(row["due"] for row in lanes),
+        lanes_leased=rest["leased"],
+        oldest_transaction=rest["oldest_transaction"],
+        cursor_moved_at=rest["moved_at"],
+    )

@@ -1,0 +1,52 @@
+"""Connections to the application's PostgreSQL."""
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, TypeAlias
+
+import asyncpg
+
+if TYPE_CHECKING:
+    from asyncpg.pool import PoolConnectionProxy
+
+    Connection: TypeAlias = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]
+    Pool: TypeAlias = asyncpg.Pool[asyncpg.Record]
+else:
+    # asyncpg's classes take no parameters at run time
+    Connection = asyncpg.Connection
+    Pool = asyncpg.Pool
+
+CONNECT_TIMEOUT_S = 5.0
+COMMAND_TIMEOUT_S = 30.0
+SETTINGS: Mapping[str, str] = {
+    "application_name": "vestnik",
+    # the statements are small and their shapes known: compiling them costs more than it gives
+    "jit": "off",
+    # every statement of ours has its index; a plan made while a table was still empty must use it too
+    "enable_seqscan": "off",
+}
+
+
+async def prepare(conn: Connection) -> None:
+    """Teach a connection to carry jsonb as Python values."""
+    await conn.set_type_codec("jsonb", schema="pg_catalog", encoder=json.dumps, decoder=json.loads, format="text")
+
+
+async def connect(url: str) -> Connection:
+    """Open one connection, for a command or for LISTEN."""
+    conn = await asyncpg.connect(url, timeout=CONNECT_TIMEOUT_S, server_settings=dict(SETTINGS))
+    await prepare(conn)
+    return conn
+
+
+async def open_pool(url: str, *, size: int) -> Pool:
+    """Open a pool of up to `size` connections; it connects when it is first used."""
+    return await asyncpg.create_pool(
+        url,
+        min_size=0,
+        max_size=size,
+        init=prepare,
+        timeout=CONNECT_TIMEOUT_S,
+        command_timeout=COMMAND_TIMEOUT_S,
+        server_settings=dict(SETTINGS),
+    )

@@ -1,0 +1,43 @@
+"""Events: emitting them from a program of our own."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import asyncpg
+
+from outbox.database import Connection
+from outbox.error import InvalidEventError
+
+EMIT = "select outbox.emit($1, $2, $3, $4, $5, $6, $7)"
+
+
+async def emit(  # noqa: PLR0913 (the parameters are those of outbox.emit)
+    conn: Connection,
+    type: str,  # noqa: A002 (the word of the contract)
+    recipients: Sequence[str],
+    payload: Mapping[str, Any] | None = None,
+    *,
+    dedupe_key: str | None = None,
+    request_id: str | None = None,
+    deliver_at: datetime | None = None,
+    expires_at: datetime | None = None,
+) -> int:
+    """Write one event in the connection's transaction and return its id; see `outbox.emit`.
+
+    Raises:
+        InvalidEventError: the event is refused; the message says why.
+
+    """
+    values = (type, recipients, payload or {}, dedupe_key, request_id, deliver_at, expires_at)
+    try:
+        return int(await conn.fetchval(EMIT, *values))
+    except asyncpg.InvalidParameterValueError as refused:
+        raise InvalidEventError(str(refused)) from None
+    except (asyncpg.DataError, asyncpg.UntranslatableCharacterError) as refused:
+        raise InvalidEventError(f"the event cannot be stored: {type_of(refused)}") from None
+
+
+def type_of(error: Exception) -> str:
+    """Name a fault without its text, which can hold the payload."""
+    return error.__class__.__name__

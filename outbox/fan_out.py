@@ -1,0 +1,226 @@
+"""Fan-out: one row for every event, recipient and channel, in the relay's transaction.
+
+Each statement writes one table from arrays and joins nothing that it has not just been told, so its speed
+does not hang on what the planner believes of the tables' sizes.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from outbox import lane
+from outbox.channel import Channel
+from outbox.cursor import Position
+from outbox.database import Connection
+from outbox.outcome import Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where the catalog sends events of one type."""
+
+    type: str
+    category: str
+    channels: frozenset[Channel]
+    ttl: timedelta | None = None
+    """Time to live on Telegram, from the emit on."""
+
+
+class Person(NamedTuple):
+    """What the fan-out has to know of a recipient."""
+
+    lanes: Mapping[Channel, int | None]
+    """Lane id by channel; None where the lane is still to be made."""
+    link: str | None
+    """State of the linked chat; None without one."""
+    muted: frozenset[str]
+    """`channel/category` that are switched off."""
+
+
+class Planned(NamedTuple):
+    """A delivery to be born; with a reason it is born skipped."""
+
+    event_id: int
+    channel: Channel
+    recipient: str
+    skip: str | None
+    expires_at: datetime | None = None
+
+
+@dataclass(slots=True)
+class Plan:
+    """The rows that a batch becomes."""
+
+    notifications: list[tuple[int, str, str, str]] = field(default_factory=list)
+    """Event, recipient, type, category."""
+    deliveries: list[Planned] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """How much one fan-out wrote."""
+
+    notifications: int = 0
+    deliveries: int = 0
+    lanes: int = 0
+    """Lanes that got work."""
+
+
+async def fan_out(conn: Connection, routes: Mapping[str, Route], events: Sequence[Position]) -> Written:
+    """Write notifications, counters, deliveries and lanes of events in commit order.
+
+    An event that was relayed before is left alone; one without a route is only noted.
+    """
+    fresh = await _note_relayed(conn, routes, events)
+    routed = [(event, routes[event.type]) for event in events if event.id in fresh and event.type in routes]
+    people = await _look_up(conn, {recipient for event, _ in routed for recipient in event.recipients})
+    plan = _plan(routed, people)
+    await _notify(conn, plan.notifications)
+    lanes = await _queue(conn, plan.deliveries, people)
+    return Written(len(plan.notifications), len(plan.deliveries), lanes)
+
+
+NOTE_RELAYED = """
+insert into outbox.relayed (event_id, channels)
+select id, string_to_array(channels, ' ') from unnest($1::bigint[], $2::text[]) as a (id, channels)
+on conflict do nothing
+returning event_id
+"""
+
+
+async def _note_relayed(conn: Connection, routes: Mapping[str, Route], events: Sequence[Position]) -> set[int]:
+    channels = {name: " ".join(sorted(route.channels)) for name, route in routes.items()}
+    rows = await conn.fetch(NOTE_RELAYED, [e.id for e in events], [channels.get(e.type, "") for e in events])
+    return {row[0] for row in rows}
+
+
+# `lateral ... limit 1` is a look-up by index, whatever the statistics say
+LOOK_UP = """
+select p.recipient, t.id, i.id, l.state,
+  (select array_agg(channel || '/' || category) from outbox.preference f
+   where f.recipient = p.recipient and not f.enabled)
+from unnest($1::text[]) p (recipient)
+left join lateral (
+  select id from outbox.lane t where t.channel = 'telegram' and t.recipient = p.recipient limit 1
+) t on true
+left join lateral (
+  select id from outbox.lane i where i.channel = 'inapp' and i.recipient = p.recipient limit 1
+) i on true
+left join lateral (
+  select state from outbox.telegram_link l where l.recipient = p.recipient and l.unlinked_at is null limit 1
+) l on true
+"""
+
+
+async def _look_up(conn: Connection, recipients: Iterable[str]) -> dict[str, Person]:
+    rows = await conn.fetch(LOOK_UP, list(recipients))
+    people = {}
+    for recipient, telegram, inapp, link, muted in rows:
+        lanes = {Channel.TELEGRAM: telegram, Channel.INAPP: inapp}
+        people[recipient] = Person(lanes, link, frozenset(muted or ()))
+    return people
+
+
+def _plan(routed: Sequence[tuple[Position, Route]], people: Mapping[str, Person]) -> Plan:
+    plan = Plan()
+    for event, route in routed:
+        expires_at = _expiry(event, route)
+        for recipient in event.recipients:
+            person = people[recipient]
+            if Channel.TELEGRAM in route.channels:
+                skip = _telegram_skip(person, route)
+                plan.deliveries.append(Planned(event.id, Channel.TELEGRAM, recipient, skip, expires_at))
+            if Channel.INAPP in route.channels:
+                if f"{Channel.INAPP}/{route.category}" in person.muted:
+                    plan.deliveries.append(Planned(event.id, Channel.INAPP, recipient, Reason.MUTED))
+                else:
+                    plan.notifications.append((event.id, recipient, event.type, route.category))
+    return plan
+
+
+def _telegram_skip(person: Person, route: Route) -> str | None:
+    if person.link is None:
+        return Reason.NO_LINK
+    if person.muted and f"{Channel.TELEGRAM}/{route.category}" in person.muted:
+        return Reason.MUTED
+    # a link that cannot be written to says why in the words of the reasons
+    return None if person.link == "active" else person.link
+
+
+def _expiry(event: Position, route: Route) -> datetime | None:
+    if route.ttl is None:
+        return event.expires_at
+    end = event.created_at + route.ttl
+    return end if event.expires_at is None else min(end, event.expires_at)
+
+
+# sorted, so that whoever locks several inboxes does it in one order
+COUNT = """
+insert into outbox.inbox as i (recipient, unread, version)
+select recipient, added, added from unnest($1::text[], $2::integer[]) as a (recipient, added)
+on conflict (recipient) do update set unread = i.unread + excluded.unread, version = i.version + excluded.version
+returning i.recipient, i.version
+"""
+
+NOTIFY = """
+insert into outbox.notification (event_id, recipient, type, category, version)
+select * from unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::bigint[])
+"""
+
+
+async def _notify(conn: Connection, notifications: Sequence[tuple[int, str, str, str]]) -> None:
+    if not notifications:
+        return
+    added = Counter(recipient for _, recipient, _, _ in notifications)
+    recipients = sorted(added)
+    rows = await conn.fetch(COUNT, recipients, [added[recipient] for recipient in recipients])
+    last = {recipient: version - added[recipient] for recipient, version in rows}
+    versions = []
+    for _, recipient, _, _ in notifications:
+        last[recipient] += 1
+        versions.append(last[recipient])
+    await conn.execute(NOTIFY, *map(list, zip(*notifications, strict=True)), versions)
+
+
+# a new lane is due at once when its first delivery is not born skipped
+ADD_LANES = """
+insert into outbox.lane (channel, recipient, due_at)
+select channel, recipient, case when due then now() end
+from unnest($1::text[], $2::text[], $3::boolean[]) as a (channel, recipient, due)
+returning channel, recipient, id
+"""
+
+# a delivery is born pending, or skipped with its reason
+QUEUE = """
+insert into outbox.delivery (event_id, lane_id, channel, recipient, state, reason, expires_at, settled_at)
+select event_id, lane_id, channel, recipient, case when skip is null then 'pending' else 'skipped' end, skip,
+  expires_at, case when skip is not null then now() end
+from unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::timestamptz[])
+  as a (event_id, lane_id, channel, recipient, skip, expires_at)
+"""
+
+
+async def _queue(conn: Connection, deliveries: Sequence[Planned], people: Mapping[str, Person]) -> int:
+    if not deliveries:
+        return 0
+    working = {(d.channel, d.recipient) for d in deliveries if d.skip is None}
+    known = {key: people[key[1]].lanes[key[0]] for key in {(d.channel, d.recipient) for d in deliveries}}
+    missing = sorted(key for key, lane_id in known.items() if lane_id is None)
+    rows = await conn.fetch(
+        ADD_LANES, [key[0] for key in missing], [key[1] for key in missing], [key in working for key in missing]
+    )
+    born = {(channel, recipient): id_ for channel, recipient, id_ in rows}
+    lane_ids = {**known, **born}
+    await conn.execute(
+        QUEUE,
+        [d.event_id for d in deliveries],
+        [lane_ids[d.channel, d.recipient] for d in deliveries],
+        [d.channel for d in deliveries],
+        [d.recipient for d in deliveries],
+        [d.skip for d in deliveries],
+        [d.expires_at for d in deliveries],
+    )
+    await lane.wake(conn, [lane_id for key in working if (lane_id := known[key]) is not None])
+    return len(working)

@@ -1,0 +1,186 @@
+"""Lanes: all deliveries of one recipient on one channel, claimed whole, so that order needs nothing else.
+
+A claim leases due lanes with a new token and takes the head of each. Whatever ends an attempt carries that
+token; who has lost the lease writes nothing.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from outbox.channel import Channel
+from outbox.database import Connection
+
+LEASE = timedelta(seconds=45)
+"""Longer than the client's timeout (30 s) and the 8 s that Telegram may hold an answer back."""
+
+LOCK = "select from outbox.lane where id = any($1::bigint[]) order by id for no key update"
+
+# idle lanes become due; leased ones look for themselves when their attempt ends
+WAKE = """
+update outbox.lane set due_at = greatest(now(), ready_at)
+where id = any($1::bigint[]) and due_at is null and lease_until is null
+"""
+
+
+async def wake(conn: Connection, lanes: Sequence[int]) -> None:
+    """Make lanes due that got deliveries in this transaction.
+
+    Two statements: only one that starts after the lock sees whether a lane has just gone idle.
+    """
+    if lanes:
+        await conn.execute(LOCK, lanes)
+        await conn.execute(WAKE, lanes)
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """The head delivery of a leased lane, with what it takes to send it."""
+
+    lane_id: int
+    token: int
+    delivery_id: int
+    event_id: int
+    recipient: str
+    attempts: int
+    """Attempts made before this one."""
+    expires_at: datetime | None
+    type: str
+    payload: dict[str, Any]
+    request_id: str | None
+    emitted_at: datetime
+    locale: str | None
+    chat_id: int | None
+    thread_id: int | None
+    claimed_at: datetime
+    """The database's time of the claim."""
+
+
+# due lane -> leased; head: pending -> sending
+CLAIM = """
+with due as materialized (
+  select id from outbox.lane where channel = $1 and due_at <= now() order by due_at limit $2 for update skip locked
+),
+held as (
+  update outbox.lane l set due_at = null, lease_until = now() + $3::interval, token = l.token + 1
+  from due where l.id = due.id
+  returning l.id, l.token, l.recipient
+),
+head as materialized (
+  select held.id as lane_id, d.id
+  from held cross join lateral (
+    select id from outbox.delivery d
+    where d.lane_id = held.id and d.phase = 'open' and d.state = 'pending' order by d.id limit 1
+  ) d
+),
+sending as (
+  update outbox.delivery d set state = 'sending' from head where d.id = head.id and d.state = 'pending'
+  returning d.id, d.lane_id, d.event_id, d.attempts, d.expires_at
+)
+select held.id as lane_id, held.token, s.id as delivery_id, s.event_id, held.recipient, s.attempts, s.expires_at,
+  e.type, e.payload, e.request_id, e.created_at as emitted_at, r.locale, t.chat_id, t.thread_id, now() as claimed_at
+from held
+left join sending s on s.lane_id = held.id
+left join outbox.event e on e.id = s.event_id
+left join outbox.recipient r on r.recipient = held.recipient
+left join outbox.telegram_link t on t.recipient = held.recipient and t.unlinked_at is null
+"""
+
+
+async def claim(conn: Connection, channel: Channel, limit: int, *, lease: timedelta = LEASE) -> list[Claimed]:
+    """Lease up to `limit` due lanes, longest due first, and take the head delivery of each."""
+    rows = await conn.fetch(CLAIM, channel, limit, lease)
+    claimed = [Claimed(*row) for row in rows if row["delivery_id"] is not None]
+    if len(claimed) < len(rows):
+        # its head was settled between the snapshot and the lock: look again with a newer snapshot
+        empty = [row for row in rows if row["delivery_id"] is None]
+        async with conn.transaction():
+            await conn.execute(LOCK, [row["lane_id"] for row in empty])
+            await release(conn, [row["lane_id"] for row in empty], [row["token"] for row in empty])
+    return claimed
+
+
+# leased -> due or idle, by the lane's next pending delivery
+RELEASE = """
+update outbox.lane l set
+  lease_until = null,
+  due_at = (
+    select greatest(d.due_at, l.ready_at) from outbox.delivery d
+    where d.lane_id = l.id and d.phase = 'open' and d.state = 'pending' order by d.id limit 1
+  )
+from unnest($1::bigint[], $2::bigint[]) a (lane_id, token)
+where l.id = a.lane_id and l.token = a.token
+"""
+
+
+async def release(conn: Connection, lanes: Sequence[int], tokens: Sequence[int]) -> None:
+    """Give leases back; a lane whose token has moved on is left alone.
+
+    The caller has locked these lanes in an earlier statement of the same transaction (see `wake`).
+    """
+    await conn.execute(RELEASE, lanes, tokens)
+
+
+# the chat's pace moves on: GCRA with the theoretical arrival time kept in the lane
+PACE = """
+update outbox.lane l set
+  paced_until = greatest(now(), paced_until) + a.every,
+  ready_at = greatest(now(), paced_until) + a.every * (2 - a.burst)
+from unnest($1::bigint[], $2::bigint[], $3::interval[], $4::integer[]) a (lane_id, token, every, burst)
+where l.id = a.lane_id and l.token = a.token
+"""
+
+
+async def next_due(conn: Connection, channel: Channel) -> timedelta | None:
+    """Say how long until the next lane of a channel is due, zero when one is; None when none waits."""
+    wait = await conn.fetchval(NEXT_DUE, channel)
+    return None if wait is None else max(wait, timedelta(0))
+
+
+NEXT_DUE = "select min(due_at) - now() from outbox.lane where channel = $1 and due_at is not null"
+
+# due, or held back by nothing but our own pace; leased lanes are work that is under way
+UNFINISHED = """
+select exists (select from outbox.lane where due_at is not null and (due_at <= now() or due_at <= ready_at))
+    or exists (select from outbox.lane where lease_until is not null)
+"""
+
+
+async def unfinished(conn: Connection) -> bool:
+    """Tell whether anything is due, being sent, or waits for nothing but its chat's pace."""
+    return bool(await conn.fetchval(UNFINISHED))
+
+
+# leases that ended: nobody knows what came of their attempts. The new lease is for whoever settles them.
+TAKE_ENDED = """
+with ended as materialized (
+  select id from outbox.lane where lease_until <= now() order by lease_until limit $1 for update skip locked
+)
+update outbox.lane l set lease_until = now() + $2::interval, token = l.token + 1
+from ended where l.id = ended.id
+returning l.id as lane_id, l.token, l.recipient
+"""
+
+LOAD_SENDING = """
+select a.lane_id, a.token, d.id as delivery_id, d.event_id, d.recipient, d.attempts, d.expires_at,
+  e.type, e.payload, e.request_id, e.created_at as emitted_at, null, null::bigint, null::bigint, now() as claimed_at
+from unnest($1::bigint[], $2::bigint[]) a (lane_id, token)
+join outbox.delivery d on d.lane_id = a.lane_id and d.phase = 'open' and d.state = 'sending'
+join outbox.event e on e.id = d.event_id
+"""
+
+
+async def take_ended(conn: Connection, limit: int, *, lease: timedelta = LEASE) -> list[Claimed]:
+    """Take over lanes whose lease has ended, with the deliveries that were being sent.
+
+    A lane that was sending nothing is released at once.
+    """
+    async with conn.transaction():
+        rows = await conn.fetch(TAKE_ENDED, limit, lease)
+        lanes, tokens = [row["lane_id"] for row in rows], [row["token"] for row in rows]
+        taken = [Claimed(*row) for row in await conn.fetch(LOAD_SENDING, lanes, tokens)]
+        busy = {claimed.lane_id for claimed in taken}
+        idle = [(lane_id, token) for lane_id, token in zip(lanes, tokens, strict=True) if lane_id not in busy]
+        await release(conn, [lane_id for lane_id, _ in idle], [token for _, token in idle])
+    return taken

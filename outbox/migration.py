@@ -1,0 +1,146 @@
+"""Migrations: plain numbered SQL files, applied once, in order, by one deploy at a time."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from importlib.resources import files
+
+from outbox.database import Connection
+from outbox.error import MigrationError
+
+NO_TRANSACTION = "-- no transaction"
+"""First line of a file whose statements cannot run in a transaction, such as CREATE INDEX CONCURRENTLY."""
+
+DEPLOY_LOCK = 0x7665_7374_6E69_6B
+"""Advisory lock that makes ten deploys at once one after another ("vestnik" in ASCII)."""
+
+
+class Standing(StrEnum):
+    """Where one migration stands in one database."""
+
+    APPLIED = "applied"
+    """Applied as it is here."""
+    PENDING = "pending"
+    """Not yet applied."""
+    CHANGED = "changed"
+    """Applied, but the file has other contents now."""
+    FOREIGN = "foreign"
+    """Applied by a newer version of Vestnik: no file here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One numbered file."""
+
+    number: int
+    name: str
+    sql: str
+
+    @property
+    def checksum(self) -> str:
+        """Name the contents: SHA-256 in hex."""
+        return hashlib.sha256(self.sql.encode()).hexdigest()
+
+    @property
+    def transactional(self) -> bool:
+        """Tell whether it runs in a transaction, with the note that it ran."""
+        return not self.sql.startswith(NO_TRANSACTION)
+
+
+@dataclass(frozen=True, slots=True)
+class Standings:
+    """One migration and where it stands."""
+
+    number: int
+    name: str
+    standing: Standing
+    applied_at: datetime | None = None
+
+
+def migrations() -> list[Migration]:
+    """Read the migrations of this version, in order."""
+    folder = files("outbox.migrations")
+    found = sorted((file for file in folder.iterdir() if file.name.endswith(".sql")), key=lambda file: file.name)
+    return [Migration(int(f.name[:4]), f.name.removesuffix(".sql"), f.read_text(encoding="utf-8")) for f in found]
+
+
+def script(wanted: Sequence[Migration]) -> str:
+    """Write the migrations as one script for people who apply SQL by hand."""
+    parts = [CREATE_TABLE.strip()]
+    for migration in wanted:
+        values = f"({migration.number}, '{migration.name}', '{migration.checksum}')"
+        note = f"insert into outbox.migration (number, name, checksum) values {values};"  # noqa: S608 (our own files)
+        body = f"{migration.sql.strip()}\n{note}"
+        parts.append(f"begin;\n{body}\ncommit;" if migration.transactional else body)
+    return "\n\n".join(parts) + "\n"
+
+
+CREATE_TABLE = """
+create schema if not exists outbox;
+create table if not exists outbox.migration (
+  number integer primary key,
+  name text not null,
+  checksum text not null,
+  applied_at timestamptz not null default now()
+);
+"""
+
+EXISTS = "select to_regclass('outbox.migration') is not null"
+
+APPLIED = "select number, name, checksum, applied_at from outbox.migration order by number"
+
+
+async def status(conn: Connection) -> list[Standings]:
+    """Compare the database with the files of this version; changes nothing."""
+    rows = await conn.fetch(APPLIED) if await conn.fetchval(EXISTS) else []
+    applied = {row["number"]: row for row in rows}
+    found = []
+    for migration in migrations():
+        row = applied.pop(migration.number, None)
+        if row is None:
+            found.append(Standings(migration.number, migration.name, Standing.PENDING))
+        else:
+            same = row["checksum"] == migration.checksum
+            standing = Standing.APPLIED if same else Standing.CHANGED
+            found.append(Standings(migration.number, migration.name, standing, row["applied_at"]))
+    foreign = [Standings(r["number"], r["name"], Standing.FOREIGN, r["applied_at"]) for r in applied.values()]
+    return found + foreign
+
+
+async def migrate(conn: Connection) -> list[Migration]:
+    """Apply what is pending, one deploy at a time; return what was applied.
+
+    Raises:
+        MigrationError: an applied file has changed, or a file failed; what came before it stays applied.
+
+    """
+    await conn.execute("select pg_advisory_lock($1)", DEPLOY_LOCK)
+    try:
+        if not await conn.fetchval(EXISTS):
+            await conn.execute(CREATE_TABLE)
+        standings = await status(conn)
+        changed = [s.name for s in standings if s.standing is Standing.CHANGED]
+        if changed:
+            raise MigrationError(f"applied migrations have changed since: {', '.join(changed)}")
+        pending = {s.number for s in standings if s.standing is Standing.PENDING}
+        wanted = [migration for migration in migrations() if migration.number in pending]
+        for migration in wanted:
+            await _apply(conn, migration)
+    finally:
+        await conn.execute("select pg_advisory_unlock($1)", DEPLOY_LOCK)
+    return wanted
+
+
+NOTE_APPLIED = "insert into outbox.migration (number, name, checksum) values ($1, $2, $3)"
+
+
+async def _apply(conn: Connection, migration: Migration) -> None:
+    if migration.transactional:
+        async with conn.transaction():
+            await conn.execute(migration.sql)
+            await conn.execute(NOTE_APPLIED, migration.number, migration.name, migration.checksum)
+        return
+    await conn.execute(migration.sql)
+    await conn.execute(NOTE_APPLIED, migration.number, migration.name, migration.checksum)

@@ -1,0 +1,110 @@
+"""The proof: events x recipients x channels = sent + pending + dead + expired + skipped + unknown."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from outbox.database import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Something that is not accounted for."""
+
+    fault: str
+    """`lost`: behind the cursor, never relayed; `missing`: routed, but no record; `twice`: two records in one inbox;
+    `orphan`: a record without its event or lane."""
+    event_id: int
+    channel: str | None = None
+    recipient: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What adds up, and what does not."""
+
+    events: int
+    waiting: int
+    """Committed, but not relayed yet: ahead of the cursor, or scheduled for later."""
+    unrouted: int
+    """Relayed while the catalog had no entry for their type."""
+    expected: int
+    """Events x recipients x channels of what was relayed."""
+    states: dict[str, dict[str, int]] = field(default_factory=dict)
+    """Deliveries and notifications by channel and state; `sending` counts as pending."""
+    gaps: list[Gap] = field(default_factory=list)
+
+    @property
+    def accounted(self) -> int:
+        """Add up all states of all channels."""
+        return sum(count for states in self.states.values() for count in states.values())
+
+    @property
+    def holds(self) -> bool:
+        """Tell whether everything adds up."""
+        return not self.gaps and self.accounted == self.expected
+
+
+TOTALS = """
+select count(*) as events,
+  count(*) filter (where r.event_id is null) as waiting,
+  count(*) filter (where r.channels = '{}') as unrouted,
+  coalesce(sum(cardinality(e.recipients) * cardinality(r.channels)), 0) as expected
+from outbox.event e left join outbox.relayed r on r.event_id = e.id
+where e.created_at >= $1
+"""
+
+STATES = """
+select d.channel, case d.state when 'sending' then 'pending' else d.state end as state, count(*)
+from outbox.delivery d join outbox.event e on e.id = d.event_id where e.created_at >= $1 group by 1, 2
+union all
+select 'inapp', 'sent', count(*)
+from outbox.notification n join outbox.event e on e.id = n.event_id where e.created_at >= $1
+order by 1, 2
+"""
+
+# behind the cursor, but neither relayed nor scheduled
+LOST = """
+select 'lost', e.id, null, null
+from outbox.event e, outbox.cursor c
+where c.consumer = 'relay' and e.created_at >= $1
+  and (pg_visible_in_snapshot(e.xid, c.low)
+       or (pg_visible_in_snapshot(e.xid, c.high) and (e.xid, e.id) <= (c.at_xid, c.at_id)))
+  and not exists (select from outbox.relayed r where r.event_id = e.id)
+  and not exists (select from outbox.scheduled s where s.event_id = e.id)
+"""
+
+MISSING = """
+select case when n.event_id is null then 'missing' else 'twice' end, e.id, wanted.channel, wanted.recipient
+from outbox.relayed r
+join outbox.event e on e.id = r.event_id
+cross join lateral (select channel, recipient from unnest(r.channels) channel, unnest(e.recipients) recipient) wanted
+left join outbox.delivery d on d.event_id = e.id and d.recipient = wanted.recipient and d.channel = wanted.channel
+left join outbox.notification n on wanted.channel = 'inapp' and n.event_id = e.id and n.recipient = wanted.recipient
+where e.created_at >= $1 and (d.id is null) = (n.event_id is null)
+"""
+
+ORPHANS = """
+select 'orphan', d.event_id, d.channel, d.recipient from outbox.delivery d
+where not exists (select from outbox.relayed r join outbox.event e on e.id = r.event_id where r.event_id = d.event_id)
+   or not exists (select from outbox.lane l where l.id = d.lane_id)
+union all
+select 'orphan', n.event_id, 'inapp', n.recipient from outbox.notification n
+where not exists (select from outbox.relayed r join outbox.event e on e.id = r.event_id where r.event_id = n.event_id)
+"""
+
+
+async def prove(conn: Connection, since: datetime) -> Proof:
+    """Add everything up in one snapshot of the database, for events emitted since then."""
+    async with conn.transaction(isolation="repeatable_read", readonly=True):
+        # here the whole tables are read: let the planner do that as it likes
+        await conn.execute("set local enable_seqscan = on")
+        totals = await conn.fetchrow(TOTALS, since)
+        if totals is None:  # an aggregate always answers
+            raise AssertionError
+        states: dict[str, dict[str, int]] = {}
+        for channel, state, count in await conn.fetch(STATES, since):
+            if count:
+                states.setdefault(channel, {})[state] = count
+        rows = [*await conn.fetch(LOST, since), *await conn.fetch(MISSING, since), *await conn.fetch(ORPHANS)]
+    gaps = [Gap(*row) for row in rows]
+    return Proof(totals["events"], totals["waiting"], totals["unrouted"], totals["expected"], states, gaps)

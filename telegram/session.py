@@ -1,0 +1,120 @@
+"""The HTTP session to the Bot API: faults come back as answers, and no URL (so no token) gets out."""
+
+import json
+from collections.abc import Awaitable, Callable
+from types import SimpleNamespace
+from typing import cast
+
+from aiogram import Bot
+from aiogram.client.session.aiohttp import AiohttpSession
+from aiogram.client.telegram import TelegramAPIServer
+from aiogram.exceptions import ClientDecodeError
+from aiogram.methods import TelegramMethod
+from aiogram.methods.base import TelegramType
+from aiohttp import (
+    ClientError,
+    ClientSession,
+    ClientTimeout,
+    DummyCookieJar,
+    TraceConfig,
+    TraceRequestHeadersSentParams,
+)
+
+from telegram.answer import Answer, Lost, NotSent, Taken, Undecodable, read_answer
+from telegram.error import AnswerError
+
+CONNECT_SECONDS = 10.0
+"""The longest wait for a connection: it must leave Telegram the time to hold a flood wait (8 s)."""
+
+
+class _Mark:
+    """Whether a request has begun to leave: aiohttp's own exceptions do not tell it for timeouts."""
+
+    sent = False
+
+
+async def _mark_sent(_session: ClientSession, context: SimpleNamespace, _params: TraceRequestHeadersSentParams) -> None:
+    context.trace_request_ctx.sent = True
+
+
+class Session(AiohttpSession):
+    """Keep status, description, parameters and phase of every answer.
+
+    `ask` answers with a value. `make_request` is what a `Bot`'s methods use; it raises `AnswerError`.
+    """
+
+    def __init__(self, api_base: str, *, timeout: float, connections: int) -> None:
+        super().__init__(api=TelegramAPIServer.from_base(api_base), limit=connections, timeout=timeout)
+
+    async def ask(self, bot: Bot, method: TelegramMethod[TelegramType], timeout: float | None = None) -> Answer:  # noqa: ASYNC109 - it is aiohttp's, which tells the phases apart
+        """Send one request, once, and answer with what came of it; raise nothing the network does."""
+        session = await self.create_session()
+        mark = _Mark()
+        try:
+            async with session.post(
+                self.api.api_url(token=bot.token, method=method.__api_method__),
+                data=self.build_form_data(bot, method),
+                timeout=_limits(self.timeout if timeout is None else timeout),
+                # A redirect is somebody in between, and a redirected POST loses its arguments: let it count as a fault.
+                allow_redirects=False,
+                trace_request_ctx=mark,
+            ) as response:
+                return await _read(response.status, response.headers.get("Retry-After"), response.read)
+        except (ClientError, TimeoutError, OSError) as fault:
+            # Only the class survives: aiohttp's exceptions hold the URL, and with it the token.
+            name = type(fault).__name__
+        return Lost(name) if mark.sent else NotSent(name)
+
+    async def make_request(
+        self,
+        bot: Bot,
+        method: TelegramMethod[TelegramType],
+        timeout: int | None = None,  # noqa: ASYNC109 - aiogram's signature
+    ) -> TelegramType:
+        """Send one request and answer with aiogram's object.
+
+        Raises:
+            AnswerError: anything but a success that can be read.
+
+        """
+        answer = await self.ask(bot, method, timeout)
+        if not isinstance(answer, Taken):
+            raise AnswerError(method.__api_method__, answer)
+        content = json.dumps({"ok": True, "result": answer.result})
+        try:
+            response = self.check_response(bot=bot, method=method, status_code=200, content=content)
+        except ClientDecodeError:
+            answer = Undecodable(200)
+        else:
+            return cast("TelegramType", response.result)
+        raise AnswerError(method.__api_method__, answer)
+
+    async def create_session(self) -> ClientSession:
+        """Open the connection pool at the first request, with the mark that tells a request's phase."""
+        if self._session is None or self._session.closed:
+            trace = TraceConfig()
+            trace.on_request_headers_sent.append(_mark_sent)
+            self._session = ClientSession(
+                connector=self._connector_type(**self._connector_init),
+                cookie_jar=DummyCookieJar(),
+                trace_configs=[trace],
+            )
+        return self._session
+
+    async def close(self) -> None:
+        """Close the connections; aiohttp waits for them itself, so aiogram's quarter of a second is saved."""
+        if self._session is not None:
+            await self._session.close()
+
+
+def _limits(total: float) -> ClientTimeout:
+    return ClientTimeout(total=total, sock_connect=min(CONNECT_SECONDS, total / 2))
+
+
+async def _read(status: int, retry_header: str | None, read: Callable[[], Awaitable[bytes]]) -> Answer:
+    """Read the body; a status whose body broke off still says what Telegram did."""
+    try:
+        body = await read()
+    except (ClientError, TimeoutError, OSError):
+        body = b""
+    return read_answer(status, body, retry_header)

@@ -1,0 +1,95 @@
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.parser import text_string_to_metric_families
+
+from health import VERSION, Metrics
+
+# The contract's metrics, by hand: name as scraped, type, labels.
+CONTRACT = {
+    ("vestnik_events_relayed_total", "counter", ("type",)),
+    ("vestnik_deliveries_total", "counter", ("channel", "outcome", "reason")),
+    ("vestnik_delivery_latency_seconds", "histogram", ("channel",)),
+    ("vestnik_relay_lag_seconds", "gauge", ()),
+    ("vestnik_oldest_due_seconds", "gauge", ("channel",)),
+    ("vestnik_backlog", "gauge", ("channel", "state")),
+    ("vestnik_dead_letter_oldest_seconds", "gauge", ("channel",)),
+    ("vestnik_possible_duplicates_total", "counter", ("channel",)),
+    ("vestnik_lease_lost_total", "counter", ()),
+    ("vestnik_telegram_requests_total", "counter", ("method", "status")),
+    ("vestnik_telegram_request_seconds", "histogram", ()),
+    ("vestnik_telegram_gate_closed", "gauge", ("scope",)),
+    ("vestnik_limiter_denied_total", "counter", ("scope",)),
+    ("vestnik_oldest_open_transaction_seconds", "gauge", ()),
+    ("vestnik_inbox_streams", "gauge", ()),
+    ("vestnik_unread_drift", "gauge", ()),
+    ("vestnik_heartbeat_timestamp_seconds", "gauge", ()),
+    ("vestnik_build_info", "gauge", ("version",)),
+}
+
+
+def used(registry: CollectorRegistry) -> Metrics:
+    """Make every metric show a sample."""
+    metrics = Metrics(registry, version="1.2.3")
+    metrics.events_relayed.labels(type="order_paid").inc()
+    metrics.deliveries.labels(channel="telegram", outcome="delivered", reason="").inc(3)
+    metrics.delivery_latency_seconds.labels(channel="telegram").observe(0.012)
+    metrics.oldest_due_seconds.labels(channel="telegram").set(4)
+    metrics.backlog.labels(channel="telegram", state="pending").set(7)
+    metrics.dead_letter_oldest_seconds.labels(channel="telegram").set(60)
+    metrics.possible_duplicates.labels(channel="telegram").inc()
+    metrics.telegram_requests.labels(method="sendMessage", status="200").inc()
+    metrics.telegram_request_seconds.observe(0.3)
+    metrics.telegram_gate_closed.labels(scope="bot").set(1)
+    metrics.limiter_denied.labels(scope="chat").inc()
+    return metrics
+
+
+def scraped(registry: CollectorRegistry) -> dict[str, float]:
+    """Read a scrape as Prometheus does: series by name and labels."""
+    text = generate_latest(registry).decode()
+    return {
+        sample.name + "".join(f"{{{k}={v}}}" for k, v in sorted(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+def test_the_metrics_are_those_of_the_contract() -> None:
+    """The system has exactly the contract's metrics, with the contract's types and labels."""
+    registry = CollectorRegistry()
+    used(registry)
+    found = set()
+    for family in text_string_to_metric_families(generate_latest(registry).decode()):
+        name = f"{family.name}_total" if family.type == "counter" else family.name
+        labels = {label for sample in family.samples for label in sample.labels} - {"le"}
+        found.add((name, family.type, tuple(sorted(labels))))
+    assert found == CONTRACT
+
+
+def test_no_series_beside_the_contract() -> None:
+    """A counter brings no `_created` series along, and every series has the prefix."""
+    registry = CollectorRegistry()
+    used(registry)
+    names = {series.split("{")[0] for series in scraped(registry)}
+    assert not {name for name in names if name.endswith("_created")}
+    assert all(name.startswith("vestnik_") for name in names)
+
+
+def test_a_scrape_shows_what_was_counted() -> None:
+    """What the process counts is what Prometheus reads."""
+    registry = CollectorRegistry()
+    used(registry)
+    series = scraped(registry)
+    assert series["vestnik_deliveries_total{channel=telegram}{outcome=delivered}{reason=}"] == 3
+    assert series["vestnik_delivery_latency_seconds_bucket{channel=telegram}{le=0.01}"] == 0
+    assert series["vestnik_delivery_latency_seconds_bucket{channel=telegram}{le=0.02}"] == 1
+    assert series["vestnik_build_info{version=1.2.3}"] == 1
+
+
+def test_two_registries_do_not_know_each_other() -> None:
+    """Metrics live in the registry that was handed in and nowhere else."""
+    first, second = CollectorRegistry(), CollectorRegistry()
+    Metrics(first).lease_lost.inc()
+    Metrics(second)
+    assert scraped(first)["vestnik_lease_lost_total"] == 1
+    assert scraped(second)["vestnik_lease_lost_total"] == 0
+    assert scraped(second)[f"vestnik_build_info{{version={VERSION}}}"] == 1

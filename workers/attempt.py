@@ -1,0 +1,121 @@
+"""One attempt at one delivery: render, send, judge, decide."""
+
+import random
+from datetime import UTC, datetime, timedelta
+
+from health import Check, CheckName, Status, bound, get_logger
+from outbox.catalog import OnUnknown
+from outbox.decision import Decision, Policy, decide
+from outbox.delivery import State
+from outbox.lane import Claimed
+from outbox.outcome import Outcome, Reason, Reject
+from outbox.record import Finish
+from outbox.text import TemplateFault
+from telegram import GateScope, PaceUnavailableError, Verdict
+from telegram.message import compose
+from workers.parts import Parts
+
+log = get_logger()
+
+CHAT_BURST = 3
+"""Messages that a private chat takes at once after a pause."""
+
+OUTAGE_PAUSE = timedelta(seconds=2)
+"""How long all sends of the bot rest after a sign that Telegram is out of reach."""
+
+BOT_STOP = timedelta(seconds=60)
+"""How long they rest when the token or the API base is wrong."""
+
+
+async def attempt(parts: Parts, claimed: Claimed) -> Finish:
+    """Make one attempt and decide what follows from it; a fault of our own is an outcome too."""
+    with bound(
+        request_id=claimed.request_id,
+        event_id=claimed.event_id,
+        delivery_id=claimed.delivery_id,
+        attempt=claimed.attempts + 1,
+    ):
+        verdict = await _send(parts, claimed)
+        await _heed(parts, verdict)
+        decision = decide_for(parts, claimed, verdict.outcome)
+        _log(decision)
+    return Finish(
+        claimed,
+        verdict.outcome,
+        decision,
+        seconds=verdict.seconds,
+        # a chat that must be seen twice before it is believed changes nothing the first time
+        link=verdict.link.state if verdict.link and not verdict.link.after else None,
+        migrate_to=verdict.migrate_to,
+        every=_pace(parts, claimed) * verdict.requests,
+        burst=CHAT_BURST,
+    )
+
+
+async def _send(parts: Parts, claimed: Claimed) -> Verdict:
+    if claimed.expires_at is not None and claimed.claimed_at >= claimed.expires_at:
+        return Verdict(Reject(Reason.EXPIRED), requests=0)
+    if claimed.chat_id is None:
+        return Verdict(Reject(Reason.NO_LINK), requests=0)
+    if claimed.type not in parts.catalog.types:
+        return Verdict(Reject(Reason.UNROUTED), requests=0)
+    try:
+        message = compose(parts.catalog, claimed.type, claimed.locale or "", claimed.payload)
+    except TemplateFault as fault:
+        log.warning("template_failed", type=fault.type, language=fault.language)
+        return Verdict(Reject(Reason.TEMPLATE), requests=0)
+    return await parts.sender.send(claimed.chat_id, message, thread_id=claimed.thread_id)
+
+
+async def _heed(parts: Parts, verdict: Verdict) -> None:
+    """Close the bot's gate where the answer concerns more than this chat, and tell health."""
+    pause = None
+    if verdict.stop_bot:
+        pause, check = BOT_STOP, Check(Status.UNHEALTHY, "the token or the API base is wrong")
+    elif verdict.outage:
+        pause, check = OUTAGE_PAUSE, Check(Status.UNHEALTHY, "out of reach")
+    elif verdict.gate and verdict.gate.scope is GateScope.BOT:
+        pause, check = verdict.gate.delay, Check(Status.DEGRADED, "asks to wait")
+    elif verdict.requests:
+        check = Check(Status.OK, "answers", round(verdict.seconds * 1000, 1))
+    else:
+        return
+    parts.health.record(CheckName.TELEGRAM, check)
+    if check.status is Status.UNHEALTHY:
+        parts.out_of_reach.add("telegram")
+    if pause is not None:
+        try:
+            await parts.pacer.close_gate(pause)
+        except PaceUnavailableError:
+            return  # the pacer remembers the gate itself, and without Redis nothing is sent anyway
+
+
+def decide_for(parts: Parts, claimed: Claimed, outcome: Outcome) -> Decision:
+    """Decide by the type's policy and a fresh jitter."""
+    if isinstance(outcome, Reject) and outcome.reason is Reason.EXPIRED:
+        return Decision(State.EXPIRED, claimed.attempts, Reason.EXPIRED)
+    known = parts.catalog.types.get(claimed.type)
+    on_unknown: OnUnknown = known.on_unknown if known else "resend"
+    jitter = 1.0 - random.random()  # noqa: S311 (spreads retries, hides nothing)
+    policy = Policy(parts.settings.retry_schedule, on_unknown, claimed.expires_at, jitter)
+    return decide(outcome, claimed.attempts, datetime.now(UTC), policy)
+
+
+def _pace(parts: Parts, claimed: Claimed) -> timedelta:
+    if parts.settings.paid_broadcast:
+        return timedelta(0)
+    group = claimed.chat_id is not None and claimed.chat_id < 0
+    per_second = parts.settings.group_rate_per_minute / 60 if group else parts.settings.chat_rate
+    return timedelta(seconds=1 / per_second)
+
+
+def _log(decision: Decision) -> None:
+    match decision.state:
+        case State.SENT:
+            log.info("delivery_sent")
+        case State.PENDING:
+            log.warning("delivery_postponed", reason=decision.reason, delay_seconds=decision.delay.total_seconds())
+        case State.DEAD:
+            log.error("delivery_died", reason=decision.reason)
+        case _:
+            log.warning("delivery_ended", state=decision.state, reason=decision.reason)

@@ -1,0 +1,5 @@
+"""The `vestnik` command: one file for each kind of work, one place where faults become words and exit codes."""
+
+from workers.command.main import main
+
+__all__ = ["main"]

@@ -1,0 +1,81 @@
+"""`demo`: see the whole of it work, on engines that come with the package."""
+
+import time
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from workers import demo as demo_
+from workers.command.look import print_proof
+from workers.command.output import Json, print_json
+from workers.demo import Result, Stage
+
+
+def demo(
+    *,
+    stay: Annotated[bool, typer.Option("--stay", help="Keep everything running until Ctrl-C.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Deliver the sample stream with embedded engines and a simulator, and compare what came of it."""
+    tell = Console(stderr=as_json)
+    tell.print(
+        "starting PostgreSQL, Valkey and a Bot API simulator; then 2 workers deliver 2,000 emits at 25 messages/s"
+    )
+    try:
+        with demo_.stage() as stage:
+            result = demo_.run_demo(stage)
+            _show(result, as_json=as_json)
+            if stay:
+                _stay(stage)
+    except KeyboardInterrupt:
+        tell.print("stopped: everything that the demo started has ended")
+        raise typer.Exit(130) from None
+    if not result.good:
+        raise typer.Exit(1)
+
+
+def _show(result: Result, *, as_json: bool) -> None:
+    facts = {
+        "sent_per_second": round(_sent(result) / result.deliver_seconds, 1),
+        "emits_per_second": round(2000 / result.load_seconds),
+        "relay_lag_seconds": result.relay_lag,
+        "delivery_lag_seconds": result.delivery_lag,
+        "worker_exit_codes": result.exit_codes,
+    }
+    if as_json:
+        print_json({"comparisons": result.comparisons, "good": result.good, **facts})
+        return
+    table = Table(title="what came of the sample stream", title_justify="left")
+    for column in ("what", "expected", "found", ""):
+        table.add_column(column, justify="left" if column == "what" else "right")
+    for found in result.comparisons:
+        mark = "[red]DIFFERS[/red]" if found.differs else "[green]ok[/green]"
+        table.add_row(found.what, f"{found.expected:,}", f"{found.found:,}", mark)
+    table.add_row("Telegram: messages a second", "", str(facts["sent_per_second"]), "")
+    table.add_row("emit to fan-out, p50 / p99", "", _milliseconds(result.relay_lag), "")
+    table.add_row("emit to sent, p50 / p99 (one burst at 25/s)", "", _milliseconds(result.delivery_lag), "")
+    table.add_row("workers' exit codes", "0, 0", ", ".join(map(str, result.exit_codes)), "")
+    Console().print(table)
+    print_proof(result.proof)
+
+
+def _sent(result: Result) -> int:
+    return result.proof.states.get("telegram", {}).get("sent", 0)
+
+
+def _milliseconds(pair: tuple[float, float]) -> str:
+    return " / ".join(f"{seconds * 1000:,.0f} ms" for seconds in pair)
+
+
+def _stay(stage: Stage) -> None:
+    Console().print(f"Bot API: {stage.bot_api}   control: {stage.control}   DATABASE_URL={stage.database_url}")
+    Console().print("Ctrl-C ends it")
+    while True:
+        time.sleep(3600)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add this command to the whole."""
+    app.command()(demo)

@@ -1,0 +1,61 @@
+"""The command as a whole: its parts, and what a fault looks like to whoever typed it."""
+
+import sys
+
+import typer
+
+from health import VERSION, HealthError
+from outbox.error import OutboxError
+from telegram import TelegramError
+from workers.command import demo, event, look, people, run, schema
+from workers.once import Exit
+from workers.patience import OUT_OF_REACH
+from workers.settings import SettingsError
+
+app = typer.Typer(
+    name="vestnik",
+    help="A transactional outbox with delivery workers for Telegram and an in-app inbox.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for part in (run, demo, schema, event, look, people):
+    part.add_to(app)
+
+SHORT = {"--once": ["worker", "--once"], "--watch": ["worker", "--watch"]}
+"""`python -m workers --once` and `--watch`."""
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    *,
+    version: bool = typer.Option(False, "--version", help="Print the version."),
+) -> None:
+    if version:
+        typer.echo(VERSION)
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command line; known faults end in one line and an exit code, and never show a secret."""
+    if sys.argv[1:2] and sys.argv[1] in SHORT:
+        sys.argv[1:2] = SHORT[sys.argv[1]]
+    try:
+        app()
+    except (SettingsError, OutboxError, TelegramError, HealthError) as fault:
+        _end(str(fault), Exit.WRONG_SETTINGS)
+    except BaseExceptionGroup as group:
+        known, rest = group.split((SettingsError, OutboxError, TelegramError, HealthError))
+        if known is None or rest is not None:
+            raise
+        _end("; ".join(str(fault) for fault in known.exceptions), Exit.WRONG_SETTINGS)
+    except OUT_OF_REACH as fault:
+        # the driver's text can hold an address with a password
+        _end(
+            f"out of reach: {type(fault).__name__}. Is DATABASE_URL right, and does PostgreSQL run?", Exit.OUT_OF_REACH
+        )
+
+
+def _end(message: str, code: Exit) -> None:
+    sys.stderr.write(f"vestnik: {message}\n")
+    raise SystemExit(code)

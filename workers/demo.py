@@ -1,0 +1,183 @@
+"""`vestnik demo`: the whole way on real engines, with the sample stream, and a comparison at the end."""
+
+import asyncio
+import json
+import os
+import time
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from outbox import cursor, lane, migration, proof, recipient
+from outbox.database import Connection, connect
+from outbox.proof import Proof
+from telegram.simulator import DEVELOPMENT_TOKEN
+from workers import engine, sample
+from workers.command.event import load_file
+from workers.command.people import read_people
+from workers.process import process, simulator
+from workers.sample import Arrived, Comparison
+
+WORKERS = 2
+LOOK_EVERY_S = 0.2
+PATIENCE_S = 300.0
+"""The sample takes half a minute at Telegram's rate; a machine that is ten times slower still gets through."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What the demo found."""
+
+    comparisons: list[Comparison]
+    proof: Proof
+    load_seconds: float
+    deliver_seconds: float
+    relay_lag: tuple[float, float]
+    """Emit to fan-out, in seconds: p50, p99."""
+    delivery_lag: tuple[float, float]
+    """Emit to recorded as sent, in seconds: p50, p99; at Telegram's rate the last of a burst waits long."""
+    exit_codes: list[int]
+    """Of the workers, after SIGTERM."""
+
+    @property
+    def good(self) -> bool:
+        """Tell whether all is as it must be."""
+        return (
+            self.proof.holds
+            and not any(found.differs for found in self.comparisons)
+            and all(code == 0 for code in self.exit_codes)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Engines and simulator, running."""
+
+    environment: Mapping[str, str]
+    folder: Path
+    database_url: str
+    bot_api: str
+    control: str
+
+
+@contextmanager
+def stage() -> Iterator[Stage]:
+    """Start PostgreSQL, Valkey and a Bot API simulator; all of it ends with the block."""
+    with ExitStack() as stack:
+        folder = stack.enter_context(engine.temporary_folder("vestnik-demo-"))
+        server = stack.enter_context(engine.postgres())
+        cache = stack.enter_context(engine.valkey())
+        bot_api, control = stack.enter_context(simulator({}, folder / "simulator.log"))
+        environment = {
+            "DATABASE_URL": server.url(),
+            "REDIS_URL": cache.connection_url,
+            "TELEGRAM_BOT_TOKEN": DEVELOPMENT_TOKEN,
+            "TELEGRAM_API_BASE": bot_api,
+            "CATALOG_DIR": str(sample.CATALOG),
+        }
+        yield Stage(environment, folder, server.url(), bot_api, control)
+
+
+def run_demo(stage: Stage) -> Result:
+    """Migrate, load the sample while two workers watch, wait until nothing is due, compare."""
+    # the commands' own code reads its settings from the environment, as it does for an operator
+    os.environ.update(stage.environment)
+    asyncio.run(_prepare(stage))
+    with ExitStack() as stack:
+        began = time.monotonic()
+        workers = [
+            stack.enter_context(
+                process(
+                    ["worker", "--watch"],
+                    {
+                        **stage.environment,
+                        "INSTANCE": f"demo-{number}",
+                        "HEALTH_FILE": str(stage.folder / f"{number}.json"),
+                    },
+                    stage.folder / f"worker-{number}.log",
+                )
+            )
+            for number in range(1, WORKERS + 1)
+        ]
+        asyncio.run(load_file(sample.EVENTS))
+        loaded = time.monotonic()
+        asyncio.run(_wait_until_nothing_is_due(stage))
+        delivered = time.monotonic()
+    return asyncio.run(_judge(stage, loaded - began, delivered - began, [worker.returncode for worker in workers]))
+
+
+async def _prepare(stage: Stage) -> None:
+    conn = await connect(stage.database_url)
+    await migration.migrate(conn)
+    await recipient.save(conn, read_people(sample.RECIPIENTS))
+    await conn.close()
+    chats = [
+        {"chat_id": person.chat_id, "state": person.chat, "type": "private", "name": person.recipient}
+        for person in sample.people()
+        if person.chat_id is not None
+    ]
+    _call(f"{stage.control}/control/chats", chats)
+
+
+def _call(url: str, body: object = None) -> object:
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(  # noqa: S310 (our own simulator on the loopback interface)
+        url, data, {"content-type": "application/json"}, method="GET" if data is None else "PUT"
+    )
+    with urllib.request.urlopen(request) as answer:  # noqa: S310 (as above)
+        return json.load(answer)
+
+
+async def _wait_until_nothing_is_due(stage: Stage) -> None:
+    conn = await connect(stage.database_url)
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            while await cursor.peek(conn) or await lane.unfinished(conn):  # noqa: ASYNC110 (the facts are in PostgreSQL)
+                await asyncio.sleep(LOOK_EVERY_S)
+    finally:
+        await conn.close()
+
+
+RELAY_LAG = """
+select percentile_cont(array[0.5, 0.99]) within group (order by extract(epoch from r.relayed_at - e.created_at)::float8)
+from outbox.relayed r join outbox.event e on e.id = r.event_id
+"""
+
+DELIVERY_LAG = """
+select percentile_cont(array[0.5, 0.99]) within group (order by extract(epoch from d.settled_at - e.created_at)::float8)
+from outbox.delivery d join outbox.event e on e.id = d.event_id where d.state = 'sent'
+"""
+
+
+async def _judge(stage: Stage, load_seconds: float, deliver_seconds: float, exit_codes: list[int]) -> Result:
+    conn = await connect(stage.database_url)
+    try:
+        return Result(
+            comparisons=await sample.compare(conn, _arrived(stage)),
+            proof=await proof.prove(conn, await _beginning(conn)),
+            load_seconds=load_seconds,
+            deliver_seconds=deliver_seconds,
+            relay_lag=tuple(await conn.fetchval(RELAY_LAG)),
+            delivery_lag=tuple(await conn.fetchval(DELIVERY_LAG)),
+            exit_codes=exit_codes,
+        )
+    finally:
+        await conn.close()
+
+
+async def _beginning(conn: Connection) -> datetime:
+    first: datetime = await conn.fetchval("select min(created_at) from outbox.event")
+    return first
+
+
+def _arrived(stage: Stage) -> Arrived:
+    arrived = Arrived()
+    for person in sample.people():
+        if person.chat_id is not None:
+            messages = _call(f"{stage.control}/control/chats/{person.chat_id}/messages")
+            if isinstance(messages, list) and messages:
+                arrived.chats[person.recipient] = [sample.number_of(message) for message in messages]
+    return arrived

@@ -1,0 +1,62 @@
+"""The maintain slice: settles what dead workers left, and looks at the backlog for health and metrics."""
+
+from health import Check, CheckName, Status, get_logger
+from outbox import backlog, lane, record
+from outbox.backlog import Backlog
+from outbox.database import Connection
+from outbox.outcome import Reason, Unknown
+from outbox.record import Finish
+from workers.attempt import decide_for
+from workers.parts import Parts
+from workers.patience import PostgresOutOfReachError, watching_postgres
+from workers.recorder import count
+from workers.slice import Slice
+
+log = get_logger()
+
+LARGEST = 500
+"""Ended leases settled in one transaction."""
+
+RELAY_LATE_S = 30.0
+"""A relay that is further behind is worth a look."""
+
+
+async def maintain_slice(parts: Parts, turn: Slice) -> None:
+    """Do it once."""
+    try:
+        async with watching_postgres(parts.health), parts.pool.acquire() as conn:
+            while turn.goes_on and await settle(parts, conn) == LARGEST:
+                pass
+            _show(parts, await backlog.look(conn))
+    except PostgresOutOfReachError:
+        parts.out_of_reach.add("postgres")
+
+
+async def settle(parts: Parts, conn: Connection) -> int:
+    """End attempts whose lease has ended: nobody knows whether they arrived. Return how many."""
+    taken = await lane.take_ended(conn, LARGEST)
+    if taken:
+        outcome = Unknown(Reason.WORKER_LOST)
+        finishes = [Finish(claimed, outcome, decide_for(parts, claimed, outcome)) for claimed in taken]
+        recorded = await record.record(conn, finishes)
+        count(parts, finishes, recorded)
+        log.warning("leases_settled", count=len(recorded.won))
+    return len(taken)
+
+
+def _show(parts: Parts, seen: Backlog) -> None:
+    metrics, health = parts.metrics, parts.health
+    for channel in ("telegram", "inapp"):
+        states = seen.deliveries.get(channel, {})
+        for state in ("pending", "sending", "dead", "unknown"):
+            metrics.backlog.labels(channel, state).set(states.get(state, 0))
+        metrics.oldest_due_seconds.labels(channel).set(seen.oldest_due.get(channel, 0))
+        metrics.dead_letter_oldest_seconds.labels(channel).set(seen.oldest_dead.get(channel, 0))
+    metrics.oldest_open_transaction_seconds.set(seen.oldest_transaction)
+    metrics.heartbeat_timestamp_seconds.set(health.heartbeat_timestamp())
+    health.lag.relay_seconds = seen.relay_lag
+    health.lag.oldest_due_seconds = max(seen.oldest_due.values(), default=0.0)
+    if health.checks[CheckName.RELAY].status is not Status.UNHEALTHY:
+        late = seen.relay_lag > RELAY_LATE_S
+        check = Check(Status.DEGRADED, "behind") if late else Check(Status.OK, "keeps up")
+        health.record(CheckName.RELAY, check)

@@ -1,0 +1,56 @@
+"""`vestnik worker --once`: deliver all that is due, then end."""
+
+from enum import IntEnum
+
+from redis.exceptions import RedisError
+
+from health import Health, get_logger
+from health import write as write_health
+from workers.parts import wire
+from workers.preflight import preflight
+from workers.queue import SLICES, Running, enqueue, make_worker, open_queue
+from workers.settings import Settings
+from workers.watch import USES
+
+log = get_logger()
+
+
+class Exit(IntEnum):
+    """What the exit code of a run tells whoever started it."""
+
+    DONE = 0
+    """All that was due is delivered."""
+    WRONG_SETTINGS = 1
+    """Nothing was begun."""
+    OUT_OF_REACH = 2
+    """PostgreSQL, Redis or Telegram did not answer."""
+    DIED = 3
+    """Something became a dead letter in this run."""
+
+
+async def run_once(settings: Settings) -> Exit:
+    """Deliver all that is due, as one burst of Arq, and tell how it went.
+
+    Raises:
+        SettingsError, CatalogError, MigrationError, ForeignClusterError: it must not begin.
+
+    """
+    health = Health("worker", settings.instance, USES)
+    async with wire(settings, health) as parts:
+        await preflight(parts)
+        redis = open_queue(parts)
+        worker = make_worker(parts, Running(), redis, burst=True)
+        try:
+            for kind in SLICES:
+                await enqueue(parts, redis, kind, once=True)
+            await worker.main()
+        except (RedisError, OSError, TimeoutError):
+            parts.out_of_reach.add("redis")
+        finally:
+            await redis.aclose()
+        if settings.health_file is not None:
+            write_health(settings.health_file, health)
+        log.info("run_finished", relayed=health.counters.relayed, sent=health.counters.sent, dead=health.counters.dead)
+        if parts.out_of_reach:
+            return Exit.OUT_OF_REACH
+        return Exit.DIED if health.counters.dead else Exit.DONE

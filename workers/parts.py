@@ -1,0 +1,97 @@
+"""The wiring: every part of a worker, made once and handed to whoever needs it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from prometheus_client import CollectorRegistry
+from redis.asyncio import Redis
+
+from health import Health, Metrics
+from outbox.catalog import Catalog
+from outbox.catalog import load as load_catalog
+from outbox.channel import Channel
+from outbox.database import Pool, open_pool
+from outbox.fan_out import Route
+from telegram import Pacer, Sender
+from workers.settings import Settings
+
+POOL_SIZE = 6
+"""Relay, claim, record, maintain, a look by the operator's probes, and one to spare."""
+
+FREE_BURST, PAID_BURST = 10, 60
+FREE_IN_FLIGHT, PAID_IN_FLIGHT = 8, 60
+"""Requests under way at once in one worker."""
+
+PAID_RATE = 1000.0
+"""Messages per second that Telegram allows in paid broadcast."""
+
+REDIS_TIMEOUT_S = 2.0
+
+
+@dataclass(slots=True)
+class Parts:
+    """What the slices of one worker process share."""
+
+    settings: Settings
+    catalog: Catalog
+    routes: Mapping[str, Route]
+    pool: Pool
+    redis: Redis
+    sender: Sender
+    pacer: Pacer
+    in_flight: int
+    metrics: Metrics
+    health: Health
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set once, when the process is to end: nothing new is begun."""
+    events_waiting: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when PostgreSQL has said that somebody emitted."""
+    lanes_waiting: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when this process's relay has put deliveries into lanes."""
+    relay_drained: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set in a run with --once when everything committed has been relayed."""
+    out_of_reach: set[str] = field(default_factory=set)
+    """Dependencies that failed in this run: the exit code of --once."""
+
+
+def routes_of(catalog: Catalog) -> dict[str, Route]:
+    """Tell the relay where each type of the catalog goes."""
+    return {
+        name: Route(name, known.category, frozenset(Channel(channel) for channel in known.channels), known.ttl)
+        for name, known in catalog.types.items()
+    }
+
+
+@asynccontextmanager
+async def wire(settings: Settings, health: Health) -> AsyncIterator[Parts]:
+    """Make all parts of a worker from its settings, and close them afterwards.
+
+    Raises:
+        SettingsError, CatalogError, BadTokenError: nothing can be delivered with these settings.
+
+    """
+    catalog = load_catalog(settings.catalog_dir)
+    paid = settings.paid_broadcast
+    in_flight = PAID_IN_FLIGHT if paid else FREE_IN_FLIGHT
+    metrics = Metrics(CollectorRegistry())
+    sender = Sender(
+        settings.secret("TELEGRAM_BOT_TOKEN"),
+        settings.api_base,
+        in_flight=in_flight,
+        paid_broadcast=paid,
+        metrics=metrics,
+    )
+    redis = Redis.from_url(
+        settings.secret("REDIS_URL"), socket_timeout=REDIS_TIMEOUT_S, socket_connect_timeout=REDIS_TIMEOUT_S
+    )
+    rate = PAID_RATE if paid else settings.bot_rate
+    pacer = Pacer(redis, sender.bot_id, rate, PAID_BURST if paid else FREE_BURST)
+    pool = await open_pool(settings.secret("DATABASE_URL"), size=POOL_SIZE)
+    try:
+        yield Parts(settings, catalog, routes_of(catalog), pool, redis, sender, pacer, in_flight, metrics, health)
+    finally:
+        await sender.close()
+        await redis.aclose()
+        await pool.close()

@@ -1,0 +1,69 @@
+"""Patience with PostgreSQL: what counts as out of reach, and how long to wait before the next try."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import asyncpg
+
+from health import Check, CheckName, Health, Status
+
+OUT_OF_REACH = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.TooManyConnectionsError,
+)
+
+SHORTEST_S, LONGEST_S = 0.05, 1.0
+
+
+class PostgresOutOfReachError(Exception):
+    """PostgreSQL does not answer; what was to be written must be tried again."""
+
+
+@asynccontextmanager
+async def watching_postgres(health: Health) -> AsyncIterator[None]:
+    """Tell health how PostgreSQL answers inside the block.
+
+    Raises:
+        PostgresOutOfReachError: it did not; the text of the driver stays inside, for it can hold a URL.
+
+    """
+    try:
+        yield
+    except OUT_OF_REACH as fault:
+        health.record(CheckName.POSTGRES, Check(Status.UNHEALTHY, f"out of reach: {type(fault).__name__}"))
+        health.fail("unavailable")
+        raise PostgresOutOfReachError from None
+    if health.checks[CheckName.POSTGRES].status is not Status.OK:
+        health.record(CheckName.POSTGRES, Check(Status.OK, "answers"))
+
+
+class Backoff:
+    """Waits that double from one failure to the next and start anew after a success."""
+
+    def __init__(self) -> None:
+        self._next = SHORTEST_S
+
+    def reset(self) -> None:
+        """Note a success."""
+        self._next = SHORTEST_S
+
+    async def wait(self) -> None:
+        """Wait after a failure."""
+        await asyncio.sleep(self._next)
+        self._next = min(self._next * 2, LONGEST_S)
+
+
+async def wait_for(event: asyncio.Event, seconds: float) -> None:
+    """Wait until the event is set, but no longer than that."""
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        return

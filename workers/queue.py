@@ -1,0 +1,182 @@
+"""Arq: the functions, a queue for each worker process, and the keeper that keeps its slices running.
+
+Each process feeds a queue of its own; the work itself is shared by row locks in PostgreSQL. So nothing in Redis
+has to survive: whatever is flushed is put there again.
+"""
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import Callable, Coroutine
+from datetime import timedelta
+from typing import Any
+
+from arq.connections import ArqRedis
+from arq.worker import Function, Worker, func
+from redis.asyncio import ConnectionPool
+from redis.exceptions import RedisError
+
+from health import Check, CheckName, Status, get_logger
+from workers.deliver import deliver_slice
+from workers.maintain import maintain_slice
+from workers.parts import REDIS_TIMEOUT_S, Parts
+from workers.patience import Backoff
+from workers.relay import relay_slice
+from workers.slice import LENGTH, Slice
+
+log = get_logger()
+
+Context = dict[str, Any]
+
+JOB_TIMEOUT = LENGTH + timedelta(seconds=60)
+"""A slice ends by itself; this is for one that hangs."""
+
+POLL_S = 0.05
+BEAT_S = 0.05
+EVERY_S = {"relay": 0.0, "deliver": 0.0, "maintain": 1.0}
+"""How long after its last begin a slice of a kind is begun again; 0: as soon as it has ended."""
+
+LOST_AFTER_S = 1.0
+"""A job that has not begun this long after it was enqueued is taken for lost, and enqueued again."""
+
+QUEUE_LIVES_S = 120
+"""What a dead worker leaves in Redis goes away by itself."""
+
+
+def write_job(job: dict[str, Any]) -> bytes:
+    """Write a job as JSON: pickle would let whoever can write to Redis run code here."""
+    return json.dumps(job).encode()
+
+
+def read_job(data: bytes) -> dict[str, Any]:
+    """Read what `write_job` wrote."""
+    job: dict[str, Any] = json.loads(data)
+    return job
+
+
+class Running:
+    """Which slices of this process run, and when each kind was enqueued last."""
+
+    def __init__(self) -> None:
+        self._kinds: set[str] = set()
+        self._enqueued: dict[str, float] = {}
+        self.idle = asyncio.Event()
+        """Set while no slice runs."""
+        self.idle.set()
+
+    def begin(self, kind: str) -> bool:
+        """Note that a slice begins; refuse a second one of its kind."""
+        if kind in self._kinds:
+            return False
+        self._kinds.add(kind)
+        self.idle.clear()
+        return True
+
+    def end(self, kind: str) -> None:
+        """Note that a slice has ended, so that the next one is wanted at once."""
+        self._kinds.discard(kind)
+        if EVERY_S[kind] == 0:
+            self._enqueued.pop(kind, None)
+        if not self._kinds:
+            self.idle.set()
+
+    def wants(self, kind: str) -> bool:
+        """Tell whether a slice of this kind should be enqueued now, and if so take that as done."""
+        now = time.monotonic()
+        if kind in self._kinds or now - self._enqueued.get(kind, -LOST_AFTER_S) < max(EVERY_S[kind], LOST_AFTER_S):
+            return False
+        self._enqueued[kind] = now
+        return True
+
+
+SLICES: dict[str, Callable[[Parts, Slice], Coroutine[Any, Any, None]]] = {
+    "relay": relay_slice,
+    "deliver": deliver_slice,
+    "maintain": maintain_slice,
+}
+
+
+def functions() -> list[Function]:
+    """Make the Arq functions relay, deliver and maintain."""
+    return [_function(kind) for kind in SLICES]
+
+
+def _function(kind: str) -> Function:
+    async def run(ctx: Context, *, once: bool = False) -> None:
+        running: Running = ctx["running"]
+        if not running.begin(kind):  # enqueued twice, because the first was taken for lost
+            return
+        try:
+            await SLICES[kind](ctx["parts"], Slice(ctx["parts"], once=once))
+        except Exception as fault:
+            log.error("slice_failed", job=kind, exc_info=fault)  # noqa: TRY400 (the gate takes the exception itself)
+            raise
+        finally:
+            running.end(kind)
+
+    return func(run, name=kind, keep_result=0, timeout=JOB_TIMEOUT, max_tries=1)
+
+
+def open_queue(parts: Parts) -> ArqRedis:
+    """Make the Redis client through which jobs are written and read; it connects when it is first used."""
+    connections = ConnectionPool.from_url(
+        parts.settings.secret("REDIS_URL"), socket_timeout=REDIS_TIMEOUT_S, socket_connect_timeout=REDIS_TIMEOUT_S
+    )
+    return ArqRedis(
+        connections, job_serializer=write_job, job_deserializer=read_job, default_queue_name=queue_name(parts)
+    )
+
+
+def make_worker(parts: Parts, running: Running, redis: ArqRedis, *, burst: bool) -> Worker:
+    """Make the Arq worker of this process."""
+    # every poll and every job would be a line; the slices log what matters
+    logging.getLogger("arq").setLevel(logging.ERROR)
+    return Worker(
+        functions(),
+        queue_name=queue_name(parts),
+        redis_pool=redis,
+        burst=burst,
+        handle_signals=False,
+        max_jobs=2 * len(SLICES),
+        job_timeout=JOB_TIMEOUT,
+        keep_result=0,
+        poll_delay=POLL_S,
+        max_tries=1,
+        retry_jobs=False,
+        health_check_interval=QUEUE_LIVES_S,
+        ctx={"parts": parts, "running": running},
+        job_serializer=write_job,
+        job_deserializer=read_job,
+        log_results=False,
+    )
+
+
+def queue_name(parts: Parts) -> str:
+    """Name this process's own queue."""
+    return f"vestnik:queue:{parts.settings.instance}"
+
+
+async def keep_slices(parts: Parts, running: Running, redis: ArqRedis) -> None:
+    """Enqueue a slice of each kind whenever none runs, until the process stops."""
+    backoff = Backoff()
+    while not parts.stopping.is_set():
+        try:
+            for kind in SLICES:
+                if running.wants(kind):
+                    await enqueue(parts, redis, kind)
+            backoff.reset()
+        except (RedisError, OSError, TimeoutError):
+            parts.health.record(CheckName.REDIS, Check(Status.UNHEALTHY, "out of reach: nothing is sent"))
+            await backoff.wait()
+        else:
+            if parts.health.checks[CheckName.REDIS].status is not Status.OK:
+                parts.health.record(CheckName.REDIS, Check(Status.OK, "answers"))
+            await asyncio.sleep(BEAT_S)
+
+
+async def enqueue(parts: Parts, redis: ArqRedis, kind: str, *, once: bool = False) -> None:
+    """Put one slice into this process's queue."""
+    name = queue_name(parts)
+    await redis.enqueue_job(kind, once=once, _queue_name=name, _expires=timedelta(seconds=QUEUE_LIVES_S))
+    await redis.expire(name, QUEUE_LIVES_S)

@@ -1,0 +1,97 @@
+"""The recorder: writes the ends of attempts, many in one transaction, and counts them."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Self
+
+from health import get_logger
+from outbox import record
+from outbox.delivery import State
+from outbox.outcome import Retry, Snooze, Unknown
+from outbox.record import Finish, Recorded
+from workers.parts import Parts
+from workers.patience import Backoff, PostgresOutOfReachError, watching_postgres
+
+log = get_logger()
+
+LARGEST = 500
+"""Attempts ended in one transaction."""
+
+
+class Recorder:
+    """Takes the ends of attempts and writes whatever has come together since the last write.
+
+    While PostgreSQL is away it tries on: a lease that ends meanwhile loses the write, and only then.
+    """
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._waiting: asyncio.Queue[tuple[Finish, asyncio.Future[None]]] = asyncio.Queue()
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.create_task(self._run())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+    async def record(self, finish: Finish) -> None:
+        """Write the end of one attempt; return when it stands in PostgreSQL."""
+        written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.put_nowait((finish, written))
+        await written
+
+    async def _run(self) -> None:
+        while True:
+            batch = [await self._waiting.get()]
+            while not self._waiting.empty() and len(batch) < LARGEST:
+                batch.append(self._waiting.get_nowait())
+            recorded = await self._write([finish for finish, _ in batch])
+            count(self._parts, [finish for finish, _ in batch], recorded)
+            for _, written in batch:
+                written.set_result(None)
+
+    async def _write(self, finishes: Sequence[Finish]) -> Recorded:
+        backoff = Backoff()
+        while True:
+            try:
+                async with watching_postgres(self._parts.health), self._parts.pool.acquire() as conn:
+                    return await record.record(conn, finishes)
+            except PostgresOutOfReachError:
+                await backoff.wait()
+
+
+def count(parts: Parts, finishes: Sequence[Finish], recorded: Recorded) -> None:
+    """Put what was written into counters and metrics."""
+    metrics, counters = parts.metrics, parts.health.counters
+    for finish in finishes:
+        channel = "telegram"
+        if finish.claimed.delivery_id not in recorded.won:
+            metrics.lease_lost.inc()
+            log.warning("lease_lost", delivery_id=finish.claimed.delivery_id)
+            continue
+        outcome, decision = finish.outcome, finish.decision
+        metrics.deliveries.labels(channel, type(outcome).__name__.lower(), decision.reason or "").inc()
+        if decision.possible_duplicate:
+            metrics.possible_duplicates.labels(channel).inc()
+        match decision.state:
+            case State.SENT:
+                counters.sent += 1
+                latency = (datetime.now(UTC) - finish.claimed.emitted_at).total_seconds()
+                metrics.delivery_latency_seconds.labels(channel).observe(max(0.0, latency))
+            case State.DEAD:
+                counters.dead += 1
+                parts.health.fail(decision.reason or "")
+        if isinstance(outcome, Retry | Snooze):
+            counters.retried += 1
+        if isinstance(outcome, Unknown):
+            counters.unknown += 1
+    for reason, number in recorded.skipped.items():
+        log.info("deliveries_skipped", reason=reason, count=number)

@@ -1,0 +1,102 @@
+"""The relay's slice: fan out as long as there is something, then sleep until somebody emits."""
+
+from datetime import UTC, datetime
+
+from health import Check, CheckName, Status, get_logger
+from outbox import cursor, relay
+from outbox.error import ForeignClusterError
+from outbox.relay import Batch
+from workers.parts import Parts
+from workers.patience import Backoff, PostgresOutOfReachError, wait_for, watching_postgres
+from workers.slice import Slice
+
+log = get_logger()
+
+LOOK_EVERY_S = 0.1
+"""The relay looks by itself this often, whether or not a NOTIFY comes."""
+
+STAND_BY_S = 0.5
+"""How often a relay that found the cursor held by another tries again."""
+
+REFUSED_S = 5.0
+"""How often a relay that must not run looks whether that has been mended."""
+
+
+async def relay_slice(parts: Parts, turn: Slice) -> None:
+    """Relay until the slice ends; with --once, until everything committed so far is relayed."""
+    try:
+        await _relay_on(parts, turn)
+    finally:
+        if turn.once:
+            parts.relay_drained.set()
+
+
+async def _relay_on(parts: Parts, turn: Slice) -> None:
+    backoff = Backoff()
+    while turn.goes_on:
+        try:
+            async with watching_postgres(parts.health):
+                done = await _relay(parts, turn)
+            backoff.reset()
+        except PostgresOutOfReachError:
+            parts.out_of_reach.add("postgres")
+            if turn.once:
+                return
+            await backoff.wait()
+        except ForeignClusterError as refused:
+            _refuse(parts, refused)
+            if turn.once:
+                raise
+            await wait_for(parts.stopping, REFUSED_S)
+        else:
+            if done and turn.once:
+                return
+
+
+async def _relay(parts: Parts, turn: Slice) -> bool:
+    """Relay one batch, or sleep; tell whether everything is relayed."""
+    async with parts.pool.acquire() as conn:
+        if not await cursor.peek(conn):
+            _fine(parts)
+            if not turn.once:
+                await cursor.fall_asleep(conn)
+                # whoever emitted before that has not notified
+                if not await cursor.peek(conn):
+                    await _sleep(parts)
+            return True
+        batch = await relay.step(conn, parts.routes)
+    if batch is None:
+        await wait_for(parts.stopping, LOOK_EVERY_S if turn.once else STAND_BY_S)
+        return False
+    _note(parts, batch)
+    return False
+
+
+async def _sleep(parts: Parts) -> None:
+    parts.events_waiting.clear()
+    await wait_for(parts.events_waiting, LOOK_EVERY_S)
+
+
+def _note(parts: Parts, batch: Batch) -> None:
+    for name, count in batch.relayed.items():
+        label = name if name in parts.routes else "unrouted"
+        parts.metrics.events_relayed.labels(label).inc(count)
+    if batch.unrouted:
+        log.warning("events_unrouted", count=batch.unrouted)
+    parts.health.counters.relayed += sum(batch.relayed.values())
+    if batch.oldest is not None:
+        parts.metrics.relay_lag_seconds.set((datetime.now(UTC) - batch.oldest).total_seconds())
+    if batch.written.lanes:
+        parts.lanes_waiting.set()
+
+
+def _fine(parts: Parts) -> None:
+    parts.metrics.relay_lag_seconds.set(0)
+    if parts.health.checks[CheckName.RELAY].status is not Status.OK:
+        parts.health.record(CheckName.RELAY, Check(Status.OK, "caught up"))
+
+
+def _refuse(parts: Parts, refused: ForeignClusterError) -> None:
+    if parts.health.checks[CheckName.RELAY].status is not Status.UNHEALTHY:
+        log.error("relay_refused", error=refused, command="vestnik-cursor-rebase")
+    parts.health.record(CheckName.RELAY, Check(Status.UNHEALTHY, "foreign cluster: run vestnik cursor rebase"))

@@ -1,0 +1,103 @@
+"""Settings: from the environment, from files named by NAME_FILE, or from systemd credentials of that name."""
+
+import os
+import socket
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, HttpUrl, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from outbox.decision import SCHEDULE
+
+SECRETS = ("DATABASE_URL", "REDIS_URL", "TELEGRAM_BOT_TOKEN", "OUTBOX_CONSUMER_SECRET", "INBOX_JWT_SECRET")
+
+
+class SettingsError(Exception):
+    """A setting that is missing or malformed; the message names it and never shows a secret."""
+
+
+class Settings(BaseSettings):
+    """All that can be set, by the names of the environment."""
+
+    model_config = SettingsConfigDict(extra="ignore", frozen=True)
+
+    database_url: SecretStr | None = None
+    redis_url: SecretStr | None = None
+    telegram_bot_token: SecretStr | None = None
+    telegram_api_base: HttpUrl = HttpUrl("https://api.telegram.org")
+    outbox_consumer_secret: SecretStr | None = None
+    inbox_jwt_secret: SecretStr | None = None
+    catalog_dir: Path = Path("catalog")
+    health_file: Path | None = None
+    http_bind: str | None = None
+    """Where `api` serves, `127.0.0.1:8080` there by default; a worker serves its probes here too when it is set."""
+    metrics_bind: str | None = None
+    """Where a worker serves /metrics and its probes; nowhere by default."""
+    log_level: str = "info"
+    log_format: str = "json"
+    bot_rate: float = Field(default=25, gt=0)
+    """Messages per second of the bot in all."""
+    chat_rate: float = Field(default=1, gt=0)
+    """Messages per second of one private chat."""
+    group_rate_per_minute: float = Field(default=18, gt=0)
+    paid_broadcast: bool = False
+    retry_schedule: Annotated[tuple[timedelta, ...], NoDecode] = SCHEDULE
+    """Seconds to wait after each failed attempt, comma-separated; after the last the delivery dies."""
+    instance: str = Field(default_factory=lambda: f"{socket.gethostname()}-{os.getpid()}")
+
+    @field_validator("retry_schedule", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        return tuple(timedelta(seconds=float(part)) for part in value.split(","))
+
+    def secret(self, name: str) -> str:
+        """Return a secret by its name in the environment.
+
+        Raises:
+            SettingsError: it is not set.
+
+        """
+        value: SecretStr | None = getattr(self, name.lower())
+        if value is None or not value.get_secret_value():
+            raise SettingsError(f"{name} is not set (nor {name}_FILE, nor a credential of that name)")
+        return value.get_secret_value()
+
+    @property
+    def api_base(self) -> str:
+        """The Bot API's address without a slash at its end."""
+        return str(self.telegram_api_base).rstrip("/")
+
+
+def load(environment: Mapping[str, str] = os.environ) -> Settings:
+    """Read the settings.
+
+    Raises:
+        SettingsError: a setting is malformed, or the file of a secret cannot be read.
+
+    """
+    values: dict[str, Any] = {name: text for name in SECRETS if (text := _from_file(name, environment)) is not None}
+    try:
+        return Settings(**{name.lower(): text for name, text in values.items()})
+    except ValidationError as invalid:
+        fault = invalid.errors(include_input=False, include_url=False, include_context=False)[0]
+        name = str(fault["loc"][0]).upper()
+        raise SettingsError(f"{name} is malformed: {fault['msg']}") from None
+
+
+def _from_file(name: str, environment: Mapping[str, str]) -> str | None:
+    if environment.get(name):
+        return None
+    named = environment.get(f"{name}_FILE")
+    credentials = environment.get("CREDENTIALS_DIRECTORY")
+    path = Path(named) if named else Path(credentials) / name if credentials else None
+    if path is None or (not named and not path.exists()):
+        return None
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as fault:
+        raise SettingsError(f"{name}_FILE cannot be read: {type(fault).__name__}") from None

@@ -1,0 +1,147 @@
+"""`vestnik worker --watch`: deliver for ever, and end in order on SIGTERM."""
+
+import asyncio
+import signal
+
+from arq.connections import ArqRedis
+from redis.exceptions import RedisError
+
+from health import Check, CheckName, Health, Status, build_app, get_logger, keep, listen, serve
+from outbox.database import Connection, connect
+from telegram import BotFaultError
+from workers.parts import Parts, wire
+from workers.patience import OUT_OF_REACH, Backoff, wait_for
+from workers.preflight import preflight
+from workers.queue import Running, keep_slices, make_worker, open_queue
+from workers.settings import Settings
+
+log = get_logger()
+
+CHANNEL = "outbox_event"
+"""What `outbox.emit` notifies."""
+
+USES = (CheckName.POSTGRES, CheckName.REDIS, CheckName.TELEGRAM, CheckName.RELAY)
+
+ASK_TELEGRAM_EVERY_S = 60.0
+ASK_AGAIN_S = 5.0
+
+
+async def watch(settings: Settings) -> None:
+    """Run a worker until SIGTERM or SIGINT; a second signal ends the process at once.
+
+    Raises:
+        SettingsError, CatalogError, MigrationError, ForeignClusterError, BindError: it must not begin.
+
+    """
+    health = Health("worker", settings.instance, USES)
+    async with wire(settings, health) as parts:
+        await preflight(parts)
+        _stop_on_signals(parts)
+        listeners = [listen(bind) for bind in {settings.metrics_bind, settings.http_bind} if bind]
+        app = build_app(health, parts.metrics.registry)
+        async with asyncio.TaskGroup() as tasks:
+            for listener in listeners:
+                tasks.create_task(serve(app, listener, parts.stopping))
+            beside = [
+                tasks.create_task(keep(health, settings.health_file)),
+                tasks.create_task(_hear_events(parts)),
+                tasks.create_task(_ask_telegram(parts)),
+            ]
+            log.info("worker_started", version=health.version)
+            await _work(parts)
+            for task in beside:
+                task.cancel()
+    log.info("worker_stopped", sent=health.counters.sent, relayed=health.counters.relayed)
+
+
+def _stop_on_signals(parts: Parts) -> None:
+    loop = asyncio.get_running_loop()
+    known = (signal.SIGTERM, signal.SIGINT)
+
+    def stop(number: signal.Signals) -> None:
+        log.info("worker_stopping", signal=number.name)
+        parts.stopping.set()
+        for other in known:
+            loop.remove_signal_handler(other)
+            signal.signal(other, signal.SIG_DFL)
+
+    for number in known:
+        loop.add_signal_handler(number, stop, number)
+
+
+async def _work(parts: Parts) -> None:
+    """Keep the slices running until the process stops, and wait for the last of them to end."""
+    running = Running()
+    redis = open_queue(parts)
+    keeper = asyncio.create_task(keep_slices(parts, running, redis))
+    backoff = Backoff()
+    while not parts.stopping.is_set():
+        try:
+            await _run_arq(parts, running, redis)
+        except (RedisError, OSError, TimeoutError):
+            await backoff.wait()
+    await keeper
+    await redis.aclose()
+
+
+async def _run_arq(parts: Parts, running: Running, redis: ArqRedis) -> None:
+    """Run Arq until the process stops or Redis goes away; slices that run then go on by themselves."""
+    worker = make_worker(parts, running, redis, burst=False)
+    main = asyncio.create_task(worker.main())
+    stop = asyncio.create_task(parts.stopping.wait())
+    try:
+        await asyncio.wait({main, stop}, return_when=asyncio.FIRST_COMPLETED)
+        if main.done():
+            main.result()
+        await running.idle.wait()
+    finally:
+        stop.cancel()
+        main.cancel()
+        # what Arq could not write about an ended slice is nobody's loss
+        await asyncio.gather(main, stop, return_exceptions=True)
+        for task in worker.tasks.values():
+            task.add_done_callback(_forget)
+
+
+def _forget(task: "asyncio.Task[object]") -> None:
+    if not task.cancelled():
+        task.exception()
+
+
+async def _hear_events(parts: Parts) -> None:
+    """Wake the relay when somebody emits. Without a connection of its own the relay's own looks are all there is."""
+    backoff = Backoff()
+    while True:
+        try:
+            conn = await connect(parts.settings.secret("DATABASE_URL"))
+        except OUT_OF_REACH:
+            await backoff.wait()
+            continue
+        try:
+            gone = _termination(conn)
+            await conn.add_listener(CHANNEL, lambda *_: parts.events_waiting.set())
+            backoff.reset()
+            await gone.wait()
+        except OUT_OF_REACH:
+            await backoff.wait()
+        finally:
+            conn.terminate()
+
+
+def _termination(conn: Connection) -> asyncio.Event:
+    gone = asyncio.Event()
+    conn.add_termination_listener(lambda _: gone.set())
+    return gone
+
+
+async def _ask_telegram(parts: Parts) -> None:
+    """Ask who the bot is, at the start and as long as Telegram does not answer."""
+    while True:
+        try:
+            await parts.sender.get_me()
+            parts.health.record(CheckName.TELEGRAM, Check(Status.OK, "answers"))
+        except BotFaultError as fault:
+            parts.health.record(CheckName.TELEGRAM, Check(Status.UNHEALTHY, f"getMe: {fault.reason or 'no answer'}"))
+            await wait_for(parts.stopping, ASK_AGAIN_S)
+            continue
+        await wait_for(parts.stopping, ASK_TELEGRAM_EVERY_S)
