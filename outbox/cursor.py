@@ -130,11 +130,10 @@ def _within(rows: int, events: list[Position]) -> list[Position]:
     return events[: max(1, fitting)]
 
 
-# moves the cursor; whoever moves it is awake
+# moves the cursor
 ADVANCE = """
 update outbox.cursor
-set low = $2::text::pg_snapshot, high = $3::text::pg_snapshot, at_xid = $4::text::xid8, at_id = $5,
-    asleep = false, moved_at = now()
+set low = $2::text::pg_snapshot, high = $3::text::pg_snapshot, at_xid = $4::text::xid8, at_id = $5, moved_at = now()
 where consumer = $1
 """
 
@@ -144,17 +143,17 @@ async def advance(conn: Connection, window: Window) -> None:
     await conn.execute(ADVANCE, window.consumer, window.low, window.high, window.at_xid, window.at_id)
 
 
-# asks producers to notify
-SLEEP = "update outbox.cursor set asleep = true where consumer = $1 and not asleep"
+# `is_called` of the sequence says that the relay sleeps
+SLEEP = "select setval('outbox.relay_asleep', 1, $1)"
 
 
-async def fall_asleep(conn: Connection, consumer: str = RELAY) -> None:
-    """Ask whoever emits to wake the consumer; look once more after this, for who emitted meanwhile."""
-    await conn.execute(SLEEP, consumer)
+async def set_asleep(conn: Connection, asleep: bool) -> None:  # noqa: FBT001 (it is the value that is set)
+    """Say whether whoever emits must wake the relay; look once more after this, for who emitted meanwhile."""
+    await conn.execute(SLEEP, asleep)
 
 
 SHOW = """
-select consumer, low::text, high::text, at_xid::text, at_id, asleep, moved_at, system_identifier,
+select consumer, low::text, high::text, at_xid::text, at_id, moved_at, system_identifier,
   (select system_identifier from pg_control_system()) as cluster_system_identifier,
   pg_current_snapshot()::text as current_snapshot
 from outbox.cursor order by consumer
@@ -169,7 +168,7 @@ async def show(conn: Connection) -> list[dict[str, object]]:
 # relay's window starts anew below every event that gets a current transaction id
 REBASE_CURSOR = """
 update outbox.cursor
-set low = $2::text::pg_snapshot, high = $2::text::pg_snapshot, at_xid = '0', at_id = 0, asleep = false,
+set low = $2::text::pg_snapshot, high = $2::text::pg_snapshot, at_xid = '0', at_id = 0,
     system_identifier = (select system_identifier from pg_control_system()), moved_at = now()
 where consumer = $1
 """

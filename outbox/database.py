@@ -22,9 +22,16 @@ SETTINGS: Mapping[str, str] = {
     "application_name": "vestnik",
     # the statements are small and their shapes known: compiling them costs more than it gives
     "jit": "off",
-    # every statement of ours has its index; a plan made while a table was still empty must use it too
+    # Every hot statement looks up a batch of rows by index. A plan made while a table was still empty, or cheap by
+    # an estimate, must do that too: read whole, a table of millions makes each batch slow.
     "enable_seqscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
 }
+
+
+FREE_PLANNER = "set enable_seqscan = on; set enable_hashjoin = on; set enable_mergejoin = on"
+"""For a connection that reads whole tables."""
 
 
 async def prepare(conn: Connection) -> None:

@@ -15,7 +15,14 @@ from outbox.database import Connection
 LEASE = timedelta(seconds=45)
 """Longer than the client's timeout (30 s) and the 8 s that Telegram may hold an answer back."""
 
-LOCK = "select from outbox.lane where id = any($1::bigint[]) order by id for no key update"
+# always in the order of the ids, so that two who lock several lanes cannot wait for each other
+LOCK = "select id, token from outbox.lane where id = any($1::bigint[]) order by id for no key update"
+
+
+async def lock(conn: Connection, lanes: Sequence[int]) -> dict[int, int]:
+    """Lock lanes until the transaction ends; return the token that each has then."""
+    return {row["id"]: row["token"] for row in await conn.fetch(LOCK, lanes)}
+
 
 # idle lanes become due; leased ones look for themselves when their attempt ends
 WAKE = """
@@ -30,7 +37,7 @@ async def wake(conn: Connection, lanes: Sequence[int]) -> None:
     Two statements: only one that starts after the lock sees whether a lane has just gone idle.
     """
     if lanes:
-        await conn.execute(LOCK, lanes)
+        await lock(conn, lanes)
         await conn.execute(WAKE, lanes)
 
 
@@ -83,8 +90,10 @@ select held.id as lane_id, held.token, s.id as delivery_id, s.event_id, held.rec
 from held
 left join sending s on s.lane_id = held.id
 left join outbox.event e on e.id = s.event_id
-left join outbox.recipient r on r.recipient = held.recipient
-left join outbox.telegram_link t on t.recipient = held.recipient and t.unlinked_at is null
+left join lateral (select locale from outbox.recipient r where r.recipient = held.recipient limit 1) r on true
+left join lateral (
+  select chat_id, thread_id from outbox.telegram_link t where t.recipient = held.recipient and t.unlinked_at is null limit 1
+) t on true
 """
 
 
@@ -96,7 +105,7 @@ async def claim(conn: Connection, channel: Channel, limit: int, *, lease: timede
         # its head was settled between the snapshot and the lock: look again with a newer snapshot
         empty = [row for row in rows if row["delivery_id"] is None]
         async with conn.transaction():
-            await conn.execute(LOCK, [row["lane_id"] for row in empty])
+            await lock(conn, [row["lane_id"] for row in empty])
             await release(conn, [row["lane_id"] for row in empty], [row["token"] for row in empty])
     return claimed
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from outbox.database import Connection
+from outbox.database import FREE_PLANNER, Connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +96,7 @@ where not exists (select from outbox.relayed r join outbox.event e on e.id = r.e
 async def prove(conn: Connection, since: datetime) -> Proof:
     """Add everything up in one snapshot of the database, for events emitted since then."""
     async with conn.transaction(isolation="repeatable_read", readonly=True):
-        # here the whole tables are read: let the planner do that as it likes
-        await conn.execute("set local enable_seqscan = on")
+        await conn.execute(FREE_PLANNER)
         totals = await conn.fetchrow(TOTALS, since)
         if totals is None:  # an aggregate always answers
             raise AssertionError

@@ -9,7 +9,7 @@ from outbox import link
 from outbox.database import Connection
 from outbox.decision import Decision
 from outbox.delivery import State
-from outbox.lane import PACE, Claimed, release
+from outbox.lane import PACE, Claimed, lock, release
 from outbox.link import LinkState
 from outbox.outcome import Delivered, Outcome
 
@@ -45,20 +45,14 @@ class Recorded:
     """Deliveries that waited behind a chat which cannot be written to, by reason."""
 
 
-# sending -> sent | pending | dead | unknown | expired | skipped, for those who hold their lane's token
+# sending -> sent | pending | dead | unknown | expired | skipped
 MOVE = """
-with a as (
-  select * from unnest(
-    $1::bigint[], $2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::integer[], $7::interval[], $8::bigint[]
-  ) as a (lane_id, token, delivery_id, state, reason, attempts, delay, message_id)
-),
-won as materialized (
-  select a.* from a join outbox.lane l on l.id = a.lane_id and l.token = a.token order by l.id for no key update of l
-)
 update outbox.delivery d set
-  state = won.state, reason = won.reason, attempts = won.attempts, due_at = now() + won.delay,
-  message_id = won.message_id, settled_at = case when won.state <> 'pending' then now() end
-from won where d.id = won.delivery_id and d.state = 'sending'
+  state = a.state, reason = a.reason, attempts = a.attempts, due_at = now() + a.delay, message_id = a.message_id,
+  settled_at = case when a.state <> 'pending' then now() end
+from unnest($1::bigint[], $2::text[], $3::text[], $4::integer[], $5::interval[], $6::bigint[])
+  as a (delivery_id, state, reason, attempts, delay, message_id)
+where d.id = a.delivery_id and d.state = 'sending'
 returning d.id
 """
 
@@ -79,8 +73,10 @@ returning d.reason
 async def record(conn: Connection, finishes: Sequence[Finish]) -> Recorded:
     """End attempts; those whose lease was lost meanwhile change nothing."""
     async with conn.transaction():
-        won = frozenset(row["id"] for row in await conn.fetch(MOVE, *_columns(finishes)))
-        kept = [finish for finish in finishes if finish.claimed.delivery_id in won]
+        tokens = await lock(conn, [finish.claimed.lane_id for finish in finishes])
+        held = [finish for finish in finishes if tokens.get(finish.claimed.lane_id) == finish.claimed.token]
+        won = frozenset(row["id"] for row in await conn.fetch(MOVE, *_columns(held)))
+        kept = [finish for finish in held if finish.claimed.delivery_id in won]
         await _add_attempts(conn, kept)
         await _pace(conn, kept)
         skipped = await _change_links(conn, kept)
@@ -92,8 +88,6 @@ async def record(conn: Connection, finishes: Sequence[Finish]) -> Recorded:
 
 def _columns(finishes: Sequence[Finish]) -> tuple[list[object], ...]:
     return (
-        [f.claimed.lane_id for f in finishes],
-        [f.claimed.token for f in finishes],
         [f.claimed.delivery_id for f in finishes],
         [f.decision.state for f in finishes],
         [f.decision.reason for f in finishes],

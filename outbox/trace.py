@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from outbox.database import Connection
+from outbox.database import FREE_PLANNER, Connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +61,7 @@ order by at, event_id, delivery_id nulls first
 
 async def trace(conn: Connection, wanted: str) -> Sequence[Step]:
     """Find an event id, a delivery id or a request id; a number is looked for as each of them."""
-    # rare, and by columns without an index: read the tables through if need be
-    await conn.execute("set enable_seqscan = on")
+    await conn.execute(FREE_PLANNER)
     rows = await conn.fetch(FIND_REQUEST, wanted)
     if wanted.isdecimal() and int(wanted) < 2**63:
         rows += await conn.fetch(FIND_EVENTS, int(wanted))

@@ -1,4 +1,4 @@
-"""The Telegram channel: send, classify, pace. The only package that knows aiogram.
+"""The Telegram channel: compose, send, classify, pace. The only package that knows aiogram.
 
 A `Sender` makes one attempt and answers with a `Verdict`; a `Pacer` says how many attempts may be made now.
 """
@@ -12,6 +12,7 @@ from telegram.error import (
     PaceUnavailableError,
     TelegramError,
 )
+from telegram.message import Button, Message, compose
 from telegram.pace import Budget, Pacer
 from telegram.sender import Me, Sender
 from telegram.verdict import Degrade, Gate, GateScope, LinkChange, Verdict
@@ -22,15 +23,18 @@ __all__ = [
     "BotRefusedError",
     "BotUnavailableError",
     "Budget",
+    "Button",
     "Degrade",
     "Gate",
     "GateScope",
     "LinkChange",
     "Me",
+    "Message",
     "PaceUnavailableError",
     "Pacer",
     "Sender",
     "TelegramError",
     "Verdict",
     "classify",
+    "compose",
 ]

@@ -31,8 +31,8 @@ class Budget:
     """When to ask for the rest; zero if all were granted."""
     gate: timedelta = timedelta(0)
     """How long the bot's gate stays closed; zero if it is open."""
-    taken_at: int = 0
-    """Redis time of the grant (µs), which a later `give_back` needs."""
+    arrival: int = 0
+    """The limiter's state before the grant (µs of Redis's clock), which a later `give_back` needs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class _Answer:
     granted: int
     wait: int
     gate: int
-    now: int
+    arrival: int
 
 
 class Pacer:
@@ -84,13 +84,14 @@ class Pacer:
             answer.granted,
             wait=timedelta(microseconds=answer.wait),
             gate=timedelta(microseconds=answer.gate),
-            taken_at=answer.now,
+            arrival=answer.arrival,
         )
 
     async def give_back(self, budget: Budget, unused: int) -> None:
         """Return what a budget granted and nobody sent; the older it is, the less of it counts."""
         if unused > 0:
-            await self._ask("give_back", min(unused, budget.granted), budget.taken_at)
+            used = budget.granted - unused
+            await self._ask("give_back", unused, budget.arrival + used * self._interval)
 
     async def close_gate(self, delay: timedelta) -> None:
         """Stop all of the bot's messages for so long; a gate that is closed for longer stays so."""

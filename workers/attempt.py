@@ -60,9 +60,9 @@ async def _send(parts: Parts, claimed: Claimed) -> Verdict:
     if claimed.type not in parts.catalog.types:
         return Verdict(Reject(Reason.UNROUTED), requests=0)
     try:
-        message = compose(parts.catalog, claimed.type, claimed.locale or "", claimed.payload)
+        message = compose(parts.catalog, claimed.type, claimed.locale, claimed.payload)
     except TemplateFault as fault:
-        log.warning("template_failed", type=fault.type, language=fault.language)
+        log.warning("template_failed", type=claimed.type, language=fault.language)
         return Verdict(Reject(Reason.TEMPLATE), requests=0)
     return await parts.sender.send(claimed.chat_id, message, thread_id=claimed.thread_id)
 

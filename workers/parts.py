@@ -11,7 +11,6 @@ from redis.asyncio import Redis
 from health import Health, Metrics
 from outbox.catalog import Catalog
 from outbox.catalog import load as load_catalog
-from outbox.channel import Channel
 from outbox.database import Pool, open_pool
 from outbox.fan_out import Route
 from telegram import Pacer, Sender
@@ -58,10 +57,7 @@ class Parts:
 
 def routes_of(catalog: Catalog) -> dict[str, Route]:
     """Tell the relay where each type of the catalog goes."""
-    return {
-        name: Route(name, known.category, frozenset(Channel(channel) for channel in known.channels), known.ttl)
-        for name, known in catalog.types.items()
-    }
+    return {name: Route(name, known.category, known.channels, known.ttl) for name, known in catalog.types.items()}
 
 
 @asynccontextmanager

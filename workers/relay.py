@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 from health import Check, CheckName, Status, get_logger
 from outbox import cursor, relay
+from outbox.database import Connection
 from outbox.error import ForeignClusterError
 from outbox.relay import Batch
 from workers.parts import Parts
@@ -59,10 +60,7 @@ async def _relay(parts: Parts, turn: Slice) -> bool:
         if not await cursor.peek(conn):
             _fine(parts)
             if not turn.once:
-                await cursor.fall_asleep(conn)
-                # whoever emitted before that has not notified
-                if not await cursor.peek(conn):
-                    await _sleep(parts)
+                await _sleep(parts, conn)
             return True
         batch = await relay.step(conn, parts.routes)
     if batch is None:
@@ -72,9 +70,16 @@ async def _relay(parts: Parts, turn: Slice) -> bool:
     return False
 
 
-async def _sleep(parts: Parts) -> None:
-    parts.events_waiting.clear()
-    await wait_for(parts.events_waiting, LOOK_EVERY_S)
+async def _sleep(parts: Parts, conn: Connection) -> None:
+    """Sleep until somebody emits, looking now and then; whoever wakes from this has something to relay."""
+    await cursor.set_asleep(conn, True)
+    while not parts.stopping.is_set():
+        parts.events_waiting.clear()
+        # the first look finds those who emitted before the flag stood, and so have not notified
+        if await cursor.peek(conn):
+            break
+        await wait_for(parts.events_waiting, LOOK_EVERY_S)
+    await cursor.set_asleep(conn, False)
 
 
 def _note(parts: Parts, batch: Batch) -> None:

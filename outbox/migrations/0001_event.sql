@@ -45,11 +45,14 @@ create table outbox.cursor (
   at_xid xid8 not null default '0',
   at_id bigint not null default 0,
   system_identifier bigint not null,
-  asleep boolean not null default false,
   moved_at timestamptz not null default now()
 ) with (fillfactor = 50);
 comment on table outbox.cursor is 'How far each consumer has read: all that is visible in low, and of high what stands up to (at_xid, at_id).';
-comment on column outbox.cursor.asleep is 'The consumer sleeps: whoever emits wakes it with NOTIFY outbox_event.';
+
+-- A flag that every emit reads: a sequence, since its value is one function call away where a table is a query.
+-- Called: the relay sleeps, and whoever emits wakes it with NOTIFY outbox_event. Not called: it is awake.
+create sequence outbox.relay_asleep minvalue 1 maxvalue 2 cycle;
+comment on sequence outbox.relay_asleep is 'Whether the relay sleeps (is_called): then an emit notifies.';
 
 insert into outbox.cursor (consumer, low, high, system_identifier)
 select 'relay', seen, seen, cluster.system_identifier
@@ -85,18 +88,21 @@ declare
   fault text;
   event_id bigint;
 begin
-  fault := case
-    when emit.type is null or btrim(emit.type) = '' then 'type is null or empty'
-    when emit.recipients is null or cardinality(emit.recipients) = 0 then 'no recipients'
-    when cardinality(emit.recipients) > 10000 then format('%s recipients, at most 10000 are allowed', cardinality(emit.recipients))
-    when array_ndims(emit.recipients) > 1 then 'recipients must be a list, not a matrix'
-    when array_position(emit.recipients, null) is not null then 'a recipient is null'
-    when '' = any (emit.recipients) then 'a recipient is empty'
-    when emit.payload is null then 'payload is null, it must be a JSON object'
-    when jsonb_typeof(emit.payload) <> 'object' then format('payload is a JSON %s, it must be an object', jsonb_typeof(emit.payload))
-    when octet_length(emit.payload::text) > 65536 then format('payload has %s bytes, at most 65536 are allowed', octet_length(emit.payload::text))
-  end;
-  if fault is not null then
+  -- one expression of immutable functions: anything else would cost each emit a snapshot of its own
+  if (btrim(emit.type) <> '' and cardinality(emit.recipients) between 1 and 10000 and array_ndims(emit.recipients) = 1
+      and array_position(emit.recipients, null) is null and '' <> all (emit.recipients)
+      and jsonb_typeof(emit.payload) = 'object' and octet_length(emit.payload::text) <= 65536) is not true then
+    fault := case
+      when emit.type is null or btrim(emit.type) = '' then 'type is null or empty'
+      when emit.recipients is null or cardinality(emit.recipients) = 0 then 'no recipients'
+      when array_ndims(emit.recipients) > 1 then 'recipients must be a list, not a matrix'
+      when cardinality(emit.recipients) > 10000 then format('%s recipients, at most 10000 are allowed', cardinality(emit.recipients))
+      when array_position(emit.recipients, null) is not null then 'a recipient is null'
+      when '' = any (emit.recipients) then 'a recipient is empty'
+      when emit.payload is null then 'payload is null, it must be a JSON object'
+      when jsonb_typeof(emit.payload) <> 'object' then format('payload is a JSON %s, it must be an object', jsonb_typeof(emit.payload))
+      else format('payload has %s bytes, at most 65536 are allowed', octet_length(emit.payload::text))
+    end;
     raise exception using errcode = '22023', message = 'outbox.emit: ' || fault;
   end if;
   if cardinality(emit.recipients) > 1 then
@@ -117,7 +123,7 @@ begin
     end if;
   end loop;
 
-  if (select asleep from outbox.cursor where consumer = 'relay') then
+  if pg_sequence_last_value('outbox.relay_asleep') is not null then
     perform pg_notify('outbox_event', '');
   end if;
   return event_id;

@@ -70,5 +70,6 @@ grant execute on function outbox.forget to outbox_worker;
 grant select on all tables in schema outbox to outbox_reader;
 grant select, insert, update, delete on all tables in schema outbox to outbox_worker;
 grant usage on all sequences in schema outbox to outbox_worker;
+grant select, update on sequence outbox.relay_asleep to outbox_worker;
 alter default privileges in schema outbox grant select on tables to outbox_reader;
 alter default privileges in schema outbox grant select, insert, update, delete on tables to outbox_worker;

@@ -69,7 +69,7 @@ async def client_of(**options: Any) -> AsyncIterator[Client]:
     """Run a simulator and give its client."""
     async with (
         running(SimulatorOptions(port=0, control_port=0, **options)) as simulator,
-        aiohttp.ClientSession() as http,
+        aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(PATIENCE_SECONDS)) as http,
     ):
         yield Client(simulator, http)
 

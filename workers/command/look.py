@@ -10,7 +10,10 @@ from health import read as read_health
 from outbox import backlog, proof
 from outbox import trace as trace_
 from outbox.backlog import Backlog
+from outbox.catalog import load as load_catalog
+from outbox.catalog_check import check as check_texts
 from outbox.proof import Proof
+from telegram.catalog_check import check as check_messages
 from workers.command.output import Json, print_facts, print_json, print_table
 from workers.command.session import database, run
 from workers.settings import SettingsError, load
@@ -169,7 +172,16 @@ def check(
     as_json: Json = False,
 ) -> None:
     """Render every type in every language with its sample payload. Exits 1 when one has a fault."""
-    raise NotImplementedError
+    known = load_catalog(folder or load().catalog_dir)
+    problems = [*check_texts(known), *check_messages(known)]
+    if as_json:
+        print_json({"types": len(known.types), "languages": list(known.languages), "problems": problems})
+    else:
+        for problem in problems:
+            typer.echo(problem)
+        typer.echo(f"{len(known.types)} types in {', '.join(known.languages)}: {len(problems)} problems")
+    if problems:
+        raise typer.Exit(1)
 
 
 def add_to(app: typer.Typer) -> None:

@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from health import VERSION, HealthError
+from health import VERSION, HealthError, configure
 from outbox.error import OutboxError
 from telegram import TelegramError
 from workers.command import demo, event, look, people, run, schema
@@ -40,6 +40,8 @@ def main() -> None:
     """Run the command line; known faults end in one line and an exit code, and never show a secret."""
     if sys.argv[1:2] and sys.argv[1] in SHORT:
         sys.argv[1:2] = SHORT[sys.argv[1]]
+    # before anything is logged: a line that is written without it has not passed the gate
+    configure("warning", "console", "command", "command", sys.stderr)
     try:
         app()
     except (SettingsError, OutboxError, TelegramError, HealthError) as fault:

@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from health import configure
-from telegram.simulator import DEVELOPMENT_TOKEN, SimulatorOptions, serve
+from telegram.simulator import DEVELOPMENT_TOKEN, SimulatorOptions
+from telegram.simulator import run as run_simulator
 from workers import once as once_
 from workers import watch as watch_
 from workers.command.session import run
@@ -58,7 +59,7 @@ def simulator(  # noqa: PLR0913 (each option by its name)
         paid_rate=paid_rate,
         no_limits=no_limits,
     )
-    run(serve(options))
+    run_simulator(options)
 
 
 def add_to(app: typer.Typer) -> None:

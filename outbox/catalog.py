@@ -1,0 +1,107 @@
+"""The catalog: the event types and their texts, read once from a directory."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+from outbox import weblink
+from outbox.decision import OnUnknown
+from outbox.event_type import EventType, read_types
+from outbox.language import Language, language_key, read_language
+from outbox.markup import Markup
+from outbox.text import Part, Text, Texts
+from outbox.toml_table import Table
+
+__all__ = ["Catalog", "EventType", "Markup", "OnUnknown", "Part", "Text", "load"]
+
+FILE = "catalog.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """All event types, and all texts in all languages."""
+
+    types: Mapping[str, EventType]
+    languages: Mapping[str, Language]
+    """By the language's name in small letters: `ru`, `pt-br`."""
+    default_language: str
+    base_url: str | None = None
+    """What a link that begins with a slash is put after."""
+
+    def language(self, wanted: str | None) -> Language:
+        """Choose the nearest language that the catalog has: `ru-RU`, else `ru`, else the default."""
+        key = language_key(wanted or "")
+        found = self.languages.get(key) or self.languages.get(key.split("-")[0])
+        return found or self.languages[language_key(self.default_language)]
+
+    def category_name(self, type_: str, language: str | None) -> str:
+        """Name the category of a type as people read it."""
+        return self.language(language).categories[self.types[type_].category]
+
+    def render(
+        self, type_: str, language: str | None, payload: Mapping[str, object], markup: Markup = Markup.PLAIN
+    ) -> Text:
+        """Render what an event says.
+
+        Raises:
+            TemplateFault: the payload lacks a field that the texts need.
+
+        """
+        texts = self._texts(type_, language)
+        return Text(
+            title=texts.render(Part.TITLE, payload, markup) or "",
+            body=texts.render(Part.BODY, payload, markup) or "",
+            button=texts.render(Part.BUTTON, payload),
+            link=self.link(type_, language, payload),
+        )
+
+    def title(self, type_: str, language: str | None, payload: Mapping[str, object]) -> str:
+        """Render the title alone, in plain text.
+
+        Raises:
+            TemplateFault: the payload lacks a field that the title needs.
+
+        """
+        return self._texts(type_, language).render(Part.TITLE, payload) or ""
+
+    def link(self, type_: str, language: str | None, payload: Mapping[str, object]) -> str | None:
+        """Render the page's address; None where the type has none or it comes out as no web address.
+
+        Raises:
+            TemplateFault: the payload lacks a field that the link needs.
+
+        """
+        address = self._texts(type_, language).render(Part.LINK, payload)
+        return weblink.complete(address, self.base_url) if address else None
+
+    def _texts(self, type_: str, language: str | None) -> Texts:
+        return self.language(language).texts[type_]
+
+
+def load(directory: Path) -> Catalog:
+    """Read `catalog.toml` and every file of texts beside it.
+
+    Raises:
+        CatalogError: names file, type and field of the first fault.
+
+    """
+    file = Table.load(directory / FILE)
+    file.allow("default_language", "base_url", "types")
+    types = read_types(file.table("types"))
+    languages = {
+        language_key(path.stem): read_language(path.stem, Table.load(path), types)
+        for path in sorted(directory.glob("*.toml"))
+        if path.name != FILE
+    }
+    default = file.text("default_language")
+    if language_key(default) not in languages:
+        raise file.fault(f"there is no {default}.toml with its texts", "default_language")
+    return Catalog(types, MappingProxyType(languages), default, _read_base_url(file))
+
+
+def _read_base_url(file: Table) -> str | None:
+    base = file.optional_text("base_url")
+    if base is not None and not weblink.is_web(base):
+        raise file.fault(f'"{base}" is no http or https address', "base_url")
+    return base

@@ -1,0 +1,58 @@
+"""Claim and record with a null sender, from one connection and from four of one process."""
+
+import asyncio
+import time
+
+from outbox import lane, record
+from outbox.channel import Channel
+from outbox.database import Connection, connect
+from outbox.decision import Policy, decide
+from outbox.outcome import Delivered
+from tests.bench.relay import drain, fill
+from tests.bench.table import Figure
+
+DELIVERIES = 40_000
+RECIPIENTS = 10_000
+BATCH = 100
+DELIVERED = Delivered(1)
+
+
+async def measure(url: str) -> list[Figure]:
+    """Fill two backlogs of the same shape, and empty each."""
+    conn = await connect(url)
+    figures = []
+    for connections in (1, 4):
+        await conn.execute(
+            "truncate outbox.event, outbox.scheduled, outbox.relayed, outbox.delivery, outbox.attempt, outbox.telegram_link"
+        )
+        await fill(conn, DELIVERIES, RECIPIENTS)
+        await drain(conn)
+        await conn.execute("vacuum analyze outbox.delivery")
+        await conn.execute("vacuum analyze outbox.lane")
+        rate = await _empty(url, connections)
+        target = "25,000/s" if connections > 1 else ""
+        figures.append(
+            Figure(f"claim + record, null sender, {connections} connections", f"{rate:,.0f} deliveries/s", target)
+        )
+    await conn.close()
+    return figures
+
+
+async def _empty(url: str, connections: int) -> float:
+    conns = [await connect(url) for _ in range(connections)]
+    began = time.perf_counter()
+    done = sum(await asyncio.gather(*map(_deliver, conns)))
+    rate = done / (time.perf_counter() - began)
+    for conn in conns:
+        await conn.close()
+    return rate
+
+
+async def _deliver(conn: Connection) -> int:
+    done = 0
+    while claimed := await lane.claim(conn, Channel.TELEGRAM, BATCH):
+        finishes = [
+            record.Finish(one, DELIVERED, decide(DELIVERED, one.attempts, one.claimed_at, Policy())) for one in claimed
+        ]
+        done += len((await record.record(conn, finishes)).won)
+    return done
