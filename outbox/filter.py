@@ -50,7 +50,7 @@ def plural_counts(locale: Locale) -> frozenset[int]:
 
 def _money(locale: Locale, amount: object, currency: object) -> str:
     value = _decimal(amount)
-    code = str(currency).strip().upper()
+    code = currency.strip().upper() if isinstance(currency, str) else ""
     if not CURRENCY.fullmatch(code):
         raise ValueError("not a currency code")
     # Babel writes "RUB978.00" for a currency whose sign the language has not: the code goes behind instead.

@@ -92,7 +92,8 @@ left join sending s on s.lane_id = held.id
 left join outbox.event e on e.id = s.event_id
 left join lateral (select locale from outbox.recipient r where r.recipient = held.recipient limit 1) r on true
 left join lateral (
-  select chat_id, thread_id from outbox.telegram_link t where t.recipient = held.recipient and t.unlinked_at is null limit 1
+  select chat_id, thread_id from outbox.telegram_link t
+  where t.recipient = held.recipient and t.unlinked_at is null limit 1
 ) t on true
 """
 

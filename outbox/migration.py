@@ -109,6 +109,18 @@ async def status(conn: Connection) -> list[Standings]:
     return found + foreign
 
 
+async def require_current(conn: Connection) -> None:
+    """Refuse a schema that lacks a migration of this version.
+
+    Raises:
+        MigrationError: it does; the message names the command that mends it.
+
+    """
+    pending = [s.name for s in await status(conn) if s.standing is Standing.PENDING]
+    if pending:
+        raise MigrationError(f"the schema lacks {', '.join(pending)}: run `vestnik migrate`")
+
+
 async def migrate(conn: Connection) -> list[Migration]:
     """Apply what is pending, one deploy at a time; return what was applied.
 

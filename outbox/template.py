@@ -14,7 +14,7 @@ from jinja2.filters import FILTERS
 from jinja2.runtime import LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from outbox.filter import filters_of, plural_counts
+from outbox.filter import Filter, filters_of, plural_counts
 
 BUILT_IN = (
     *("abs", "capitalize", "count", "d", "default", "first", "int", "join", "last", "length", "lower"),
@@ -72,7 +72,8 @@ class Sandbox(ImmutableSandboxedEnvironment):
             autoescape=True, undefined=MissingField, finalize=_refuse_null, trim_blocks=True, lstrip_blocks=True
         )
         self.globals.clear()
-        self.filters = {**{name: FILTERS[name] for name in BUILT_IN}, **filters_of(locale)}
+        ours = {name: _demanding(each) for name, each in filters_of(locale).items()}
+        self.filters = {**{name: FILTERS[name] for name in BUILT_IN}, **ours}
         self._plural_counts = plural_counts(locale)
 
     def compile_text(self, source: str) -> Template:
@@ -107,7 +108,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
     def _problems(self, tree: nodes.Template) -> Iterator[str]:
         for node in tree.find_all(nodes.Node):
             if not isinstance(node, CONSTRUCTS):
-                yield f"line {node.lineno}: a text cannot use {type(node).__name__}"
+                yield f"line {node.lineno or 1}: a text cannot use {type(node).__name__}"
             if isinstance(node, nodes.For) and (node.recursive or node.find(nodes.For)):
                 yield f"line {node.lineno}: a loop in a loop"
             if isinstance(node, nodes.Filter):
@@ -141,6 +142,18 @@ def render(template: Template, payload: Mapping[str, object]) -> str:
         field = None
     # outside of the handler: the fault's own text may hold a value of the payload
     raise BadPayloadError(field)
+
+
+def _demanding(each: Filter) -> Filter:
+    """Let a missing field raise its own name before a filter finds it of no use."""
+
+    def demand(*arguments: object) -> str:
+        for argument in arguments:
+            if isinstance(argument, Undefined):
+                str(argument)
+        return each(*arguments)
+
+    return demand
 
 
 def _refuse_null(value: object) -> object:

@@ -1,21 +1,26 @@
-"""The Telegram channel: compose, send, classify, pace. The only package that knows aiogram.
+"""The Telegram channel: send, classify, pace, render. The only package that knows aiogram.
 
 A `Sender` makes one attempt and answers with a `Verdict`; a `Pacer` says how many attempts may be made now.
+Names are loaded when they are first used: aiogram alone takes two seconds, and most commands never send.
 """
 
-from telegram.classification import classify
-from telegram.error import (
-    BadTokenError,
-    BotFaultError,
-    BotRefusedError,
-    BotUnavailableError,
-    PaceUnavailableError,
-    TelegramError,
-)
-from telegram.message import Button, Message, compose
-from telegram.pace import Budget, Pacer
-from telegram.sender import Me, Sender
-from telegram.verdict import Degrade, Gate, GateScope, LinkChange, Verdict
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from telegram.classification import classify
+    from telegram.error import (
+        BadTokenError,
+        BotFaultError,
+        BotRefusedError,
+        BotUnavailableError,
+        PaceUnavailableError,
+        TelegramError,
+    )
+    from telegram.message import Message, compose
+    from telegram.pace import Budget, Pacer
+    from telegram.sender import Me, Sender
+    from telegram.verdict import Degrade, Gate, GateScope, LinkChange, Verdict
 
 __all__ = [
     "BadTokenError",
@@ -23,7 +28,6 @@ __all__ = [
     "BotRefusedError",
     "BotUnavailableError",
     "Budget",
-    "Button",
     "Degrade",
     "Gate",
     "GateScope",
@@ -38,3 +42,26 @@ __all__ = [
     "classify",
     "compose",
 ]
+
+_HOMES = {
+    "classification": ("classify",),
+    "error": (
+        "BadTokenError",
+        "BotFaultError",
+        "BotRefusedError",
+        "BotUnavailableError",
+        "PaceUnavailableError",
+        "TelegramError",
+    ),
+    "message": ("Message", "compose"),
+    "pace": ("Budget", "Pacer"),
+    "sender": ("Me", "Sender"),
+    "verdict": ("Degrade", "Gate", "GateScope", "LinkChange", "Verdict"),
+}
+
+
+def __getattr__(name: str) -> object:
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(f"telegram.{home}"), name)
+    raise AttributeError(f"module 'telegram' has no attribute {name!r}")

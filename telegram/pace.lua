@@ -2,7 +2,7 @@
 -- KEYS: 1 the theoretical arrival time of the next message (µs), 2 the gate's end (µs)
 -- ARGV: 1 verb, 2 µs per message, 3 burst in messages, 4 gate the caller remembers (µs still to wait),
 --       5 µs of a clock of the test's own or 0, 6 and 7 the verb's own
--- Every verb answers {granted, µs to wait, gate's µs to wait, arrival time before the grant in µs}.
+-- Every verb answers {granted, µs to wait, gate's µs to wait, now in µs}.
 local interval, burst = tonumber(ARGV[2]), tonumber(ARGV[3])
 local KEEP_MS = 7 * 24 * 3600 * 1000
 
@@ -46,22 +46,23 @@ function verbs.reserve()
   local after = at + granted * interval
   keep(KEYS[1], after)
   local wait = granted < want and math.max(closed, after + interval - usable * interval - now) or 0
-  return {granted, wait, closed, at}
+  return {granted, wait, closed, now}
 end
 
--- 6 how many were not used, 7 the arrival time if they had never been reserved (µs)
+-- 6 how many were not used, 7 when they were reserved (µs)
 function verbs.give_back()
-  -- From then on the burst would have been whole, and time would have refilled nothing: what it has refilled
-  -- since is theirs already, and to give that back too would exceed the rate.
-  local refilled = math.max(0, now - tonumber(ARGV[7]))
-  local credit = math.max(0, tonumber(ARGV[6]) * interval - refilled)
+  -- If they had never been reserved, the burst may have been whole, and time would have refilled nothing: what it
+  -- has refilled since is theirs already, and to give that back too would exceed the rate. Only the age is safe to
+  -- reckon with: the limiter's state at the grant is not, where an earlier grant was given back in between.
+  local age = math.max(0, now - tonumber(ARGV[7]))
+  local credit = math.max(0, tonumber(ARGV[6]) * interval - age)
   keep(KEYS[1], math.max(now, arrival() - credit))
-  return {0, 0, gate(), 0}
+  return {0, 0, gate(), now}
 end
 
 -- The gate that is to be closed comes as the one the caller remembers: it never opens a longer one.
 function verbs.look()
-  return {0, 0, gate(), 0}
+  return {0, 0, gate(), now}
 end
 
 return verbs[ARGV[1]]()

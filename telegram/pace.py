@@ -31,8 +31,8 @@ class Budget:
     """When to ask for the rest; zero if all were granted."""
     gate: timedelta = timedelta(0)
     """How long the bot's gate stays closed; zero if it is open."""
-    arrival: int = 0
-    """The limiter's state before the grant (µs of Redis's clock), which a later `give_back` needs."""
+    taken_at: int = 0
+    """Redis time of the grant (µs), which a later `give_back` needs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class _Answer:
     granted: int
     wait: int
     gate: int
-    arrival: int
+    now: int
 
 
 class Pacer:
@@ -84,14 +84,13 @@ class Pacer:
             answer.granted,
             wait=timedelta(microseconds=answer.wait),
             gate=timedelta(microseconds=answer.gate),
-            arrival=answer.arrival,
+            taken_at=answer.now,
         )
 
     async def give_back(self, budget: Budget, unused: int) -> None:
         """Return what a budget granted and nobody sent; the older it is, the less of it counts."""
         if unused > 0:
-            used = budget.granted - unused
-            await self._ask("give_back", unused, budget.arrival + used * self._interval)
+            await self._ask("give_back", unused, budget.taken_at)
 
     async def close_gate(self, delay: timedelta) -> None:
         """Stop all of the bot's messages for so long; a gate that is closed for longer stays so."""

@@ -4,8 +4,7 @@ import random
 from datetime import UTC, datetime, timedelta
 
 from health import Check, CheckName, Status, bound, get_logger
-from outbox.catalog import OnUnknown
-from outbox.decision import Decision, Policy, decide
+from outbox.decision import Decision, OnUnknown, Policy, decide
 from outbox.delivery import State
 from outbox.lane import Claimed
 from outbox.outcome import Outcome, Reason, Reject

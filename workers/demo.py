@@ -5,12 +5,14 @@ import json
 import os
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from subprocess import Popen
 
+from health import read as read_health
 from outbox import cursor, lane, migration, proof, recipient
 from outbox.database import Connection, connect
 from outbox.proof import Proof
@@ -87,26 +89,20 @@ def run_demo(stage: Stage) -> Result:
     os.environ.update(stage.environment)
     asyncio.run(_prepare(stage))
     with ExitStack() as stack:
+        healths = [stage.folder / f"worker-{number}.json" for number in range(1, WORKERS + 1)]
+        workers = [stack.enter_context(_worker(stage, health)) for health in healths]
+        asyncio.run(_wait_until_healthy(healths))
         began = time.monotonic()
-        workers = [
-            stack.enter_context(
-                process(
-                    ["worker", "--watch"],
-                    {
-                        **stage.environment,
-                        "INSTANCE": f"demo-{number}",
-                        "HEALTH_FILE": str(stage.folder / f"{number}.json"),
-                    },
-                    stage.folder / f"worker-{number}.log",
-                )
-            )
-            for number in range(1, WORKERS + 1)
-        ]
         asyncio.run(load_file(sample.EVENTS))
         loaded = time.monotonic()
         asyncio.run(_wait_until_nothing_is_due(stage))
         delivered = time.monotonic()
     return asyncio.run(_judge(stage, loaded - began, delivered - began, [worker.returncode for worker in workers]))
+
+
+def _worker(stage: Stage, health: Path) -> AbstractContextManager[Popen[str]]:
+    own = {"INSTANCE": f"demo-{health.stem}", "HEALTH_FILE": str(health)}
+    return process(["worker", "--watch"], {**stage.environment, **own}, health.with_suffix(".log"))
 
 
 async def _prepare(stage: Stage) -> None:
@@ -129,6 +125,12 @@ def _call(url: str, body: object = None) -> object:
     )
     with urllib.request.urlopen(request) as answer:  # noqa: S310 (as above)
         return json.load(answer)
+
+
+async def _wait_until_healthy(files: Sequence[Path]) -> None:
+    async with asyncio.timeout(PATIENCE_S):
+        while not all(read_health(file).exit_code == 0 for file in files):  # noqa: ASYNC110 (the fact is in a file)
+            await asyncio.sleep(LOOK_EVERY_S)
 
 
 async def _wait_until_nothing_is_due(stage: Stage) -> None:

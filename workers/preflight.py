@@ -2,9 +2,6 @@
 
 from health import get_logger
 from outbox import cursor, migration
-from outbox.database import Connection
-from outbox.error import MigrationError
-from outbox.migration import Standing
 from workers.parts import Parts
 from workers.patience import PostgresOutOfReachError, watching_postgres
 
@@ -23,21 +20,9 @@ async def preflight(parts: Parts) -> None:
     """
     try:
         async with watching_postgres(parts.health), parts.pool.acquire() as conn:
-            await check_schema(conn)
+            await migration.require_current(conn)
             async with conn.transaction():
                 await cursor.lock(conn)
     except PostgresOutOfReachError:
         parts.out_of_reach.add("postgres")
         log.warning("postgres_out_of_reach")
-
-
-async def check_schema(conn: Connection) -> None:
-    """Refuse a schema that lacks a migration of this version.
-
-    Raises:
-        MigrationError: it does; the message names the command that mends it.
-
-    """
-    pending = [s.name for s in await migration.status(conn) if s.standing is Standing.PENDING]
-    if pending:
-        raise MigrationError(f"the schema lacks {', '.join(pending)}: run `vestnik migrate`")

@@ -116,7 +116,7 @@ async def test_refuses_bad_input_by_name(
 ) -> None:
     """Bad input is refused with SQLSTATE 22023 and a message that says what is wrong, and nothing is written."""
     with pytest.raises(asyncpg.InvalidParameterValueError) as refused:
-        await conn.fetchval(f"select outbox.emit({type_}, {recipients}, {payload})")  # noqa: S608 (the table above)
+        await conn.fetchval(f"select outbox.emit({type_}, {recipients}, {payload})")
 
     assert refused.value.sqlstate == "22023"
     assert refused.value.message == f"outbox.emit: {message}"
@@ -270,7 +270,7 @@ async def test_rollback_leaves_nothing(conn: Connection) -> None:
 
 
 async def test_notifies_only_a_sleeping_relay(conn: Connection, pool: Pool) -> None:
-    """An emit notifies when the relay has said that it sleeps, and no longer once the relay has moved."""
+    """An emit notifies when the relay has said that it sleeps, and no longer once it is awake."""
     heard: asyncio.Queue[str] = asyncio.Queue()
     await conn.add_listener("outbox_event", lambda _conn, _pid, _channel, text: heard.put_nowait(text))
     async with pool.acquire() as producer:
@@ -285,9 +285,9 @@ async def test_notifies_only_a_sleeping_relay(conn: Connection, pool: Pool) -> N
             return texts
 
         assert await texts_of_one_emit() == []
-        await cursor.fall_asleep(producer)
+        await cursor.set_asleep(producer, True)
         assert await texts_of_one_emit() == [""]
-        await relay.step(producer, {})
+        await cursor.set_asleep(producer, False)
         assert await texts_of_one_emit() == []
 
 
@@ -333,7 +333,7 @@ async def test_reader_may_only_read(conn: Connection) -> None:
 
 
 async def test_worker_may_relay(conn: Connection) -> None:
-    """The role outbox_worker has the rights to emit, relay, rebase and forget."""
+    """The role outbox_worker has the rights to emit, relay, sleep, rebase and forget."""
     routes = {"t": Route("t", "c", frozenset(Channel))}
     async with acting_as(conn, "outbox_worker"):
         await event.emit(conn, "t", ["ann"])
@@ -341,6 +341,7 @@ async def test_worker_may_relay(conn: Connection) -> None:
         batch = await relay.step(conn, routes)
         assert batch is not None
         assert batch.relayed == {"t": 1}
+        await cursor.set_asleep(conn, True)
         assert await cursor.rebase(conn) == 0
         await conn.execute("select outbox.forget('ann')")
 

@@ -1,16 +1,17 @@
 """`demo`: see the whole of it work, on engines that come with the package."""
 
 import time
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from workers import demo as demo_
 from workers.command.look import print_proof
 from workers.command.output import Json, print_json
-from workers.demo import Result, Stage
+
+if TYPE_CHECKING:
+    from workers.demo import Result, Stage
 
 
 def demo(
@@ -19,6 +20,8 @@ def demo(
     as_json: Json = False,
 ) -> None:
     """Deliver the sample stream with embedded engines and a simulator, and compare what came of it."""
+    from workers import demo as demo_  # noqa: PLC0415 (the engines are heavy, and other commands need none)
+
     tell = Console(stderr=as_json)
     tell.print(
         "starting PostgreSQL, Valkey and a Bot API simulator; then 2 workers deliver 2,000 emits at 25 messages/s"
@@ -36,7 +39,7 @@ def demo(
         raise typer.Exit(1)
 
 
-def _show(result: Result, *, as_json: bool) -> None:
+def _show(result: "Result", *, as_json: bool) -> None:
     facts = {
         "sent_per_second": round(_sent(result) / result.deliver_seconds, 1),
         "emits_per_second": round(2000 / result.load_seconds),
@@ -61,7 +64,7 @@ def _show(result: Result, *, as_json: bool) -> None:
     print_proof(result.proof)
 
 
-def _sent(result: Result) -> int:
+def _sent(result: "Result") -> int:
     return result.proof.states.get("telegram", {}).get("sent", 0)
 
 
@@ -69,7 +72,7 @@ def _milliseconds(pair: tuple[float, float]) -> str:
     return " / ".join(f"{seconds * 1000:,.0f} ms" for seconds in pair)
 
 
-def _stay(stage: Stage) -> None:
+def _stay(stage: "Stage") -> None:
     Console().print(f"Bot API: {stage.bot_api}   control: {stage.control}   DATABASE_URL={stage.database_url}")
     Console().print("Ctrl-C ends it")
     while True:

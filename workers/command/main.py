@@ -6,9 +6,9 @@ import typer
 
 from health import VERSION, HealthError, configure
 from outbox.error import OutboxError
-from telegram import TelegramError
+from telegram.error import TelegramError
 from workers.command import demo, event, look, people, run, schema
-from workers.once import Exit
+from workers.exit import Exit
 from workers.patience import OUT_OF_REACH
 from workers.settings import SettingsError
 

@@ -6,10 +6,6 @@ from typing import Annotated
 import typer
 
 from health import configure
-from telegram.simulator import DEVELOPMENT_TOKEN, SimulatorOptions
-from telegram.simulator import run as run_simulator
-from workers import once as once_
-from workers import watch as watch_
 from workers.command.session import run
 from workers.settings import SettingsError, load
 
@@ -26,6 +22,9 @@ def worker(
     --once exits 0 when all that was due is delivered, 3 when something died in this run, 2 when a dependency is out
     of reach, 1 on wrong settings.
     """
+    from workers.once import run_once  # noqa: PLC0415 (aiogram and arq are heavy, and other commands need neither)
+    from workers.watch import watch as run_watch  # noqa: PLC0415 (as above)
+
     if once == watch:
         raise SettingsError("worker needs one of --once and --watch")
     settings = load()
@@ -33,8 +32,8 @@ def worker(
         raise SettingsError("INSTANCE is malformed: letters, digits, dot, dash and underscore only")
     configure(settings.log_level, settings.log_format, "worker", settings.instance)
     if once:
-        raise typer.Exit(run(once_.run_once(settings)))
-    run(watch_.watch(settings))
+        raise typer.Exit(run(run_once(settings)))
+    run(run_watch(settings))
 
 
 def simulator(  # noqa: PLR0913 (each option by its name)
@@ -49,6 +48,9 @@ def simulator(  # noqa: PLR0913 (each option by its name)
     no_limits: Annotated[bool, typer.Option("--no-limits", help="Never answer 429.")] = False,
 ) -> None:
     """Serve a Bot API to develop and test against."""
+    from telegram.simulator import DEVELOPMENT_TOKEN, SimulatorOptions  # noqa: PLC0415 (as in `worker`)
+    from telegram.simulator import run as run_simulator  # noqa: PLC0415 (as in `worker`)
+
     options = SimulatorOptions(
         port=port,
         control_port=control_port,

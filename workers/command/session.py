@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 
 import uvloop
 
+from outbox import migration
 from outbox.database import Connection, connect
-from workers.preflight import check_schema
 from workers.settings import load
 
 Result = TypeVar("Result")
@@ -32,7 +32,7 @@ async def database(*, schema: bool = True) -> AsyncIterator[Connection]:
     conn = await connect(load().secret("DATABASE_URL"))
     try:
         if schema:
-            await check_schema(conn)
+            await migration.require_current(conn)
         yield conn
     finally:
         await conn.close()

@@ -1,0 +1,217 @@
+"""A database that was restored into another cluster: refused by name, and mended without loss or repetition."""
+
+import asyncio
+import subprocess
+import uuid
+from collections.abc import AsyncIterator, Iterator, Mapping
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from outbox import cursor, event, proof, relay
+from outbox.channel import Channel
+from outbox.database import Connection, Pool, connect
+from outbox.error import ForeignClusterError
+from outbox.fan_out import Route
+from tests.conftest import SETTINGS
+from tests.integration.test_cursor import LONG_AGO
+from workers import engine
+from workers.engine import Postgres
+
+ROUTES = {"t": Route("t", "c", frozenset({Channel.INAPP}))}
+TIMEOUT_S = 30.0
+ROLES = "create role outbox_producer; create role outbox_worker; create role outbox_reader"
+XMAX = "select pg_snapshot_xmax(pg_current_snapshot())::text"
+BURN = "do $$ begin for i in 1..%d loop perform pg_current_xact_id(); commit; end loop; end $$"
+
+
+@pytest.fixture(scope="module")
+def elsewhere(postgres_binaries: Path | None) -> Iterator[Postgres]:
+    """Run another cluster, with the roles that a dump does not carry."""
+    with engine.postgres(binaries=postgres_binaries, settings=SETTINGS) as server:
+        asyncio.run(_make_roles(server))
+        yield server
+
+
+async def _make_roles(server: Postgres) -> None:
+    admin = await asyncpg.connect(server.url())
+    await admin.execute(ROLES)
+    await admin.close()
+
+
+def _copy(binaries: Path, source: str, target: str) -> None:
+    dump = subprocess.run([str(binaries / "pg_dump"), source], check=True, capture_output=True)
+    psql = [str(binaries / "psql"), "--quiet", "--no-psqlrc", "--set=ON_ERROR_STOP=1", target]
+    subprocess.run(psql, input=dump.stdout, check=True, capture_output=True)
+
+
+class Restore:
+    """Restores the test's database into the other cluster."""
+
+    def __init__(self, source: str, target: Postgres) -> None:
+        self.source = source
+        self.target = target
+        self.name = f"restored_{uuid.uuid4().hex}"
+        self.opened: list[Connection] = []
+
+    async def __call__(self) -> Connection:
+        """Run `pg_dump | psql` and connect to what came out."""
+        admin = await asyncpg.connect(self.target.url())
+        await admin.execute(f"create database {self.name}")
+        await admin.close()
+        url = self.target.url(self.name)
+        await asyncio.to_thread(_copy, self.target.binaries, self.source, url)
+        self.opened.append(await connect(url))
+        return self.opened[-1]
+
+
+@pytest.fixture
+async def restore(database_url: str, elsewhere: Postgres) -> AsyncIterator[Restore]:
+    """Lend a restore into the other cluster, and drop what it made."""
+    made = Restore(database_url, elsewhere)
+    yield made
+    for opened in made.opened:
+        await opened.close()
+    admin = await asyncpg.connect(elsewhere.url())
+    await admin.execute(f"drop database if exists {made.name} with (force)")
+    await admin.close()
+
+
+async def burn(conn: Connection, *, past: int) -> None:
+    """Use up transaction ids until the cluster's next is beyond this one."""
+    missing = past - int(await conn.fetchval(XMAX))
+    if missing > 0:
+        await conn.execute(BURN % (missing + 1))
+
+
+async def set_ids_apart(source: Connection, target: Postgres, *, source_is_ahead: bool) -> None:
+    """Bring one cluster's transaction ids well past the other's."""
+    admin = await connect(target.url())
+    behind, ahead = (admin, source) if source_is_ahead else (source, admin)
+    await burn(ahead, past=int(await behind.fetchval(XMAX)) + 1_000)
+    await admin.close()
+
+
+async def relay_all(conn: Connection) -> Mapping[str, int]:
+    """Relay until nothing is left to look at; a relay that never comes to rest fails."""
+    relayed: dict[str, int] = {}
+    async with asyncio.timeout(TIMEOUT_S):
+        while await cursor.peek(conn):
+            batch = await relay.step(conn, ROUTES)
+            assert batch is not None
+            for name, count in batch.relayed.items():
+                relayed[name] = relayed.get(name, 0) + count
+    return relayed
+
+
+async def inbox(conn: Connection) -> list[int]:
+    """List the events in ann's inbox in the order in which they came."""
+    rows = await conn.fetch("select event_id from outbox.notification where recipient = 'ann' order by version")
+    return [row["event_id"] for row in rows]
+
+
+@pytest.mark.parametrize("source_is_ahead", [True, False], ids=["ids above the cluster's", "ids below the cluster's"])
+async def test_a_restored_database_goes_on_after_rebase(
+    conn: Connection, elsewhere: Postgres, restore: Restore, *, source_is_ahead: bool
+) -> None:
+    """Restored half relayed into another cluster a database is refused, and after rebase each event arrives once."""
+    await set_ids_apart(conn, elsewhere, source_is_ahead=source_is_ahead)
+    ids = [await event.emit(conn, "t", ["ann"]) for _ in range(10)]
+    await relay.step(conn, ROUTES, 4)
+
+    restored = await restore()
+    ids.append(await event.emit(restored, "t", ["ann"]))
+    assert await cursor.peek(restored)
+    with pytest.raises(ForeignClusterError, match="vestnik cursor rebase"):
+        await relay.step(restored, ROUTES)
+    assert await inbox(restored) == ids[:4]
+
+    assert await cursor.rebase(restored) == 7
+    ids.append(await event.emit(restored, "t", ["ann"]))
+    assert await relay_all(restored) == {"t": 8}
+    assert await inbox(restored) == ids
+    proven = await proof.prove(restored, LONG_AGO)
+    assert proven.holds
+    assert (proven.expected, proven.waiting) == (12, 0)
+
+
+async def test_old_ids_that_come_round_again_change_nothing(
+    conn: Connection, elsewhere: Postgres, restore: Restore
+) -> None:
+    """When the new cluster's transaction ids pass those of the old one's events, none is relayed a second time."""
+    await set_ids_apart(conn, elsewhere, source_is_ahead=True)
+    ids = [await event.emit(conn, "t", ["ann"]) for _ in range(3)]
+    await conn.fetchval("select outbox.emit('t', array['ann'], deliver_at => now() + interval '1 day')")
+    await relay.step(conn, ROUTES)
+    past = int(await conn.fetchval(XMAX))
+
+    restored = await restore()
+    await cursor.rebase(restored)
+    await relay.step(restored, ROUTES)
+    await burn(restored, past=past)
+    ids.append(await event.emit(restored, "t", ["ann"]))
+    await relay.step(restored, ROUTES)
+
+    assert await inbox(restored) == ids
+    assert await restored.fetchval("select count(*) from outbox.scheduled") == 1
+
+
+async def test_a_relay_comes_to_rest_after_rebase(conn: Connection, elsewhere: Postgres, restore: Restore) -> None:
+    """Events relayed in a cluster whose ids were ahead leave the relay of the new one nothing to look at."""
+    await set_ids_apart(conn, elsewhere, source_is_ahead=True)
+    await event.emit(conn, "t", ["ann"])
+    await relay.step(conn, ROUTES)
+
+    restored = await restore()
+    assert await cursor.rebase(restored) == 0
+    await relay.step(restored, ROUTES)
+
+    assert not await cursor.peek(restored)
+
+
+async def test_rebase_misses_no_open_transaction(pool: Pool, conn: Connection) -> None:
+    """What a transaction writes that is open during the rebase is relayed when it commits."""
+    async with pool.acquire() as writer:
+        async with writer.transaction():
+            ids = [await event.emit(writer, "t", ["ann"])]
+            assert await cursor.rebase(conn) == 0
+            assert await relay_all(conn) == {}
+            ids.append(await event.emit(writer, "t", ["ann"]))
+        assert await relay_all(conn) == {"t": 2}
+
+    assert await inbox(conn) == ids
+
+
+async def test_rebase_of_a_healthy_cursor_repeats_nothing(conn: Connection) -> None:
+    """A rebase that was not needed relays what was not yet relayed, and nothing a second time."""
+    ids = [await event.emit(conn, "t", ["ann"]) for _ in range(5)]
+    await relay.step(conn, ROUTES, 2)
+
+    assert await cursor.rebase(conn) == 3
+    assert await relay_all(conn) == {"t": 3}
+    assert await inbox(conn) == ids
+
+
+async def test_another_system_identifier_is_refused(conn: Connection) -> None:
+    """A cursor that names another cluster is something to look at, and refused with the remedy; nothing moves."""
+    await event.emit(conn, "t", ["ann"])
+    await conn.execute("update outbox.cursor set system_identifier = 1")
+    before = await cursor.show(conn)
+
+    assert await cursor.peek(conn)
+    with pytest.raises(ForeignClusterError, match="another cluster.*vestnik cursor rebase"):
+        await relay.step(conn, ROUTES)
+    assert [row["high"] for row in await cursor.show(conn)] == [row["high"] for row in before]
+    assert await inbox(conn) == []
+
+
+async def test_rebase_keeps_scheduled_events(conn: Connection) -> None:
+    """An event that waits for its time before a rebase waits for it afterwards, and is relayed then."""
+    await conn.fetchval("select outbox.emit('t', array['ann'], deliver_at => now() + interval '1 day')")
+    await relay.step(conn, ROUTES)
+
+    assert await cursor.rebase(conn) == 0
+    assert await relay_all(conn) == {}
+    await conn.execute("update outbox.scheduled set due_at = now()")
+    assert await relay_all(conn) == {"t": 1}
