@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from outbox.catalog import Catalog
+from outbox.markup import one_line
 from outbox.text import TemplateFault
 
 Value = TypeVar("Value")
@@ -26,11 +27,11 @@ def render(catalog: Catalog, type_: str, language: str | None, payload: Mapping[
         return NotificationText(catalog.language(language).generic)
     text = _or_none(lambda: catalog.render(type_, language, payload))
     if text is not None and text.title:
-        return NotificationText(_one_line(text.title), text.body, text.link)
+        return NotificationText(one_line(text.title), text.body, text.link)
     title = _or_none(lambda: catalog.title(type_, language, payload))
     link = _or_none(lambda: catalog.link(type_, language, payload))
     return NotificationText(
-        title=_one_line(title or "") or catalog.category_name(type_, language),
+        title=one_line(title or "") or catalog.category_name(type_, language),
         body=text.body if text else "",
         link=link,
     )
@@ -41,7 +42,3 @@ def _or_none(rendering: Callable[[], Value]) -> Value | None:
         return rendering()
     except TemplateFault:
         return None
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())

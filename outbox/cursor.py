@@ -153,8 +153,8 @@ async def set_asleep(conn: Connection, asleep: bool) -> None:  # noqa: FBT001 (i
 
 
 SHOW = """
-select consumer, low::text, high::text, at_xid::text, at_id, moved_at, system_identifier,
-  (select system_identifier from pg_control_system()) as cluster_system_identifier,
+select consumer, low::text, high::text, at_xid::text, at_id, moved_at, system_identifier::text,
+  (select system_identifier::text from pg_control_system()) as cluster_system_identifier,
   pg_current_snapshot()::text as current_snapshot
 from outbox.cursor order by consumer
 """

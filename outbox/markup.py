@@ -7,6 +7,7 @@ TAGS = "a|b|blockquote|code|del|em|i|ins|pre|s|span|strike|strong|tg-emoji|tg-sp
 _ATTRIBUTE = r"""\s+[a-z-]+(?:\s*=\s*(?:"[^"]*"|'[^']*'|[^\s"'<>]+))?"""
 TAG = re.compile(rf"<(?P<end>/?)(?P<tag>{TAGS})(?:{_ATTRIBUTE})*\s*>", re.IGNORECASE)
 REFERENCE = re.compile(r"&(?:#x(?P<hex>[0-9a-f]{1,6})|#(?P<dec>[0-9]{1,7})|(?P<name>lt|gt|amp|quot));", re.IGNORECASE)
+GAP = re.compile("[ \\t\\r\\n\\v\\f\\x85\u2028\u2029]+")
 _NAMED = {"lt": "<", "gt": ">", "amp": "&", "quot": '"'}
 _LAST_CODE_POINT = 0x10FFFF
 
@@ -18,6 +19,11 @@ class Markup(StrEnum):
     """Tags of the texts' author; everything from a payload is escaped."""
     PLAIN = "plain"
     """Characters that mean themselves."""
+
+
+def one_line(text: str) -> str:
+    """Join the lines and narrow each gap to one space; no-break spaces hold a number and its unit together."""
+    return GAP.sub(" ", text).strip()
 
 
 def decode(reference: re.Match[str]) -> str:

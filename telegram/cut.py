@@ -1,7 +1,7 @@
 """Cuts a text to a length as Telegram counts it: code points that are left when the markup is taken away."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from outbox.markup import REFERENCE, TAG, decode, to_plain
@@ -38,7 +38,7 @@ def cut(text: str, longest: int, *, html: bool = True, most_bytes: int | None = 
     """
     if _fits(text, longest, html=html, most_bytes=most_bytes):
         return text
-    tokens = list(_tokens(text) if html else map(_plain_token, text))
+    tokens = _beginning(_tokens(text) if html else map(_plain_token, text), longest)
     shown = "".join(token.shown for token in tokens)
     at = min(longest, len(shown)) - len(ELLIPSIS)
     while at >= 0:
@@ -55,12 +55,24 @@ def _fits(text: str, longest: int, *, html: bool, most_bytes: int | None) -> boo
     return len(text) <= longest or visible_length(text, html=html) <= longest
 
 
+def _beginning(tokens: Iterable[_Token], longest: int) -> list[_Token]:
+    """Take what shows one character more than `longest`: nothing behind it can be kept."""
+    taken: list[_Token] = []
+    length = 0
+    for token in tokens:
+        taken.append(token)
+        length += len(token.shown)
+        if length > longest:
+            break
+    return taken
+
+
 def _place(shown: str, most: int) -> int:
     """Find the last good place to cut at or before `most`."""
     for at in range(most, max(most - LONGEST_WORD, 0), -1):
         if shown[at : at + 1] in BREAKS and is_boundary(shown, at):
             return _without_space(shown, at)
-    for at in range(most, max(most - LONGEST_GRAPHEME, 0), -1):
+    for at in range(most, max(most - LONGEST_GRAPHEME, -1), -1):
         if is_boundary(shown, at):
             return at
     return most

@@ -8,7 +8,7 @@ from typing import Self
 from urllib.parse import urlsplit
 
 from outbox.catalog import Catalog
-from outbox.markup import Markup, to_plain
+from outbox.markup import Markup, one_line, to_plain
 from outbox.text import Text
 from outbox.weblink import is_web
 from telegram.cut import cut, visible_length
@@ -73,7 +73,7 @@ def compose(catalog: Catalog, type_: str, language: str | None, payload: Mapping
     """
     text = catalog.render(type_, language, payload, Markup.HTML)
     category = catalog.category_name(type_, language)
-    title = cut(_one_line(text.title), LONGEST_TITLE, most_bytes=MOST_BYTES // 4)
+    title = cut(one_line(text.title), LONGEST_TITLE, most_bytes=MOST_BYTES // 4)
     head = f"<b>{title or escape(category)}</b>"
     tail = f"\n\n{category_tag(category)}"
     room = LONGEST_TEXT - visible_length(head + tail) - len("\n\n")
@@ -89,7 +89,7 @@ def compose(catalog: Catalog, type_: str, language: str | None, payload: Mapping
 
 def button_of(text: Text) -> Button | None:
     """Make the button where there is something to say and a page to go to."""
-    caption = cut(_one_line(text.button or ""), LONGEST_BUTTON, html=False)
+    caption = cut(one_line(text.button or ""), LONGEST_BUTTON, html=False)
     return Button(caption, text.link) if caption and text.link and is_button_url(text.link) else None
 
 
@@ -104,10 +104,6 @@ def is_button_url(address: str) -> bool:
 def category_tag(name: str) -> str:
     """Write a category's name as a hashtag, by which people find its messages in the chat."""
     return "#" + re.sub(r"\W+", "_", name).strip("_")
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
 
 
 def _bytes(text: str) -> int:

@@ -82,11 +82,12 @@ class _Loop:
             self._parts.metrics.limiter_denied.labels("bot").inc()
             return budget.wait
         claimed = await lane.claim(conn, Channel.TELEGRAM, budget.granted)
-        await self._parts.pacer.give_back(budget, budget.granted - len(claimed))
         for one in claimed:
             task = asyncio.create_task(self._deliver(one))
             self._in_flight.add(task)
             task.add_done_callback(self._in_flight.discard)
+        # last: if Redis fails here, what was claimed is on its way all the same
+        await self._parts.pacer.give_back(budget, budget.granted - len(claimed))
         return NOTHING
 
     async def _reserve(self, free: int) -> Budget:

@@ -173,7 +173,10 @@ EN_AT = "en.toml: types: order.paid: "
         ({"types": TYPE + "ttl = 60"}, f"{AT}ttl: must be a text"),
         ({"types": TYPE + 'ttl = "60w"'}, f'{AT}ttl: "60w" is longer than 365 days'),
         ({"types": TYPE.replace('"Tea"', "2026-01-02")}, f"{AT}sample: must be possible in JSON: write dates and ti"),
-        ({"types": TYPE.replace("/orders/{{ number }}", "/{{ number")}, f"{AT}link: line 1: unexpected end of template"),
+        (
+            {"types": TYPE.replace("/orders/{{ number }}", "/{{ number")},
+            f"{AT}link: line 1: unexpected end of template",
+        ),
         ({"types": TYPE.replace("[types", "[types.")}, "catalog.toml: is not TOML: "),
         ({"en": EN.replace('generic = "Something happened"', "")}, "en.toml: generic: is missing"),
         ({"en": EN.replace("orders =", "oders =")}, "en.toml: categories: oders: unknown key; there are orders"),
@@ -217,7 +220,7 @@ def test_a_file_that_is_no_language_is_refused(tmp_path: Path) -> None:
     """A misnamed file would otherwise never be read by anybody."""
     write(tmp_path)
     (tmp_path / "notes.toml").write_text(EN, encoding="utf-8")
-    with pytest.raises(CatalogError, match='^notes.toml: "notes" is no language'):
+    with pytest.raises(CatalogError, match=r'^notes\.toml: "notes" is no language'):
         load(tmp_path)
 
 
@@ -234,7 +237,7 @@ def test_two_categories_with_one_name_are_refused(tmp_path: Path) -> None:
     types = TYPE + '[types."cash.paid"]\ncategory = "money"\nchannels = ["inapp"]'
     text = '[types."cash.paid"]\ntitle = "Cash"\nbody = "Paid"\n'
     en = EN.replace("[categories]", '[categories]\nmoney = "your ORDERS"') + text
-    with pytest.raises(CatalogError, match='^en.toml: categories: orders: has the same name as "money"'):
+    with pytest.raises(CatalogError, match=r'^en\.toml: categories: orders: has the same name as "money"'):
         load(write(tmp_path, types=types, en=en, ru=en))
 
 

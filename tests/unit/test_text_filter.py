@@ -11,7 +11,7 @@ LANGUAGES = {"ru": RU, "en": EN}
 
 def rendered(language: str, source: str, **payload: object) -> str:
     """Render a template; no-break spaces are written as `_`, to be seen."""
-    return render(LANGUAGES[language].compile_text(source), payload).replace("\u00a0", "_")
+    return render(LANGUAGES[language].compile_text(source), payload).replace("\u00a0", "_").replace("\u202f", "_")
 
 
 @pytest.mark.parametrize(
@@ -126,5 +126,3 @@ def test_a_filter_gives_a_short_text_or_a_fault(amount: object, currency: str, n
         assert len(render(template, {"a": amount, "c": currency})) < 200
     except BadPayloadError:
         return
-
-

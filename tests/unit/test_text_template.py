@@ -105,7 +105,7 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["a", "b"]), inner, max_size=2),
     max_leaves=6,
 )
-SOURCE = "<b>{{ x }}</b> <i>{{ x|upper }}</i>{% if x %} <a href=\"{{ x }}\">{{ y ~ x }}</a>{% endif %}"
+SOURCE = '<b>{{ x }}</b> <i>{{ x|upper }}</i>{% if x %} <a href="{{ x }}">{{ y ~ x }}</a>{% endif %}'
 
 
 @given(x=st.text(), y=st.text())

@@ -1,6 +1,7 @@
 """What commands print: a table for people, JSON for programs."""
 
 import json
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, is_dataclass
 from datetime import datetime
@@ -9,6 +10,8 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.table import Table
+
+PIPED_WIDTH = 160
 
 Json = Annotated[bool, typer.Option("--json", help="Print facts as JSON.")]
 
@@ -25,7 +28,8 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[obje
         table.add_column(column)
     for row in rows:
         table.add_row(*("" if cell is None else _shown(cell) for cell in row))
-    Console(soft_wrap=False).print(table)
+    # what is piped has no width: wide enough that nothing is cut
+    Console(width=None if sys.stdout.isatty() else PIPED_WIDTH).print(table)
 
 
 def print_facts(title: str, facts: Mapping[str, object]) -> None:
@@ -35,7 +39,7 @@ def print_facts(title: str, facts: Mapping[str, object]) -> None:
 
 def _shown(cell: object) -> str:
     if isinstance(cell, datetime):
-        return cell.isoformat(sep=" ", timespec="milliseconds")
+        return cell.astimezone().strftime("%m-%d %H:%M:%S.%f")[:-3]
     return f"{cell:,}" if isinstance(cell, int) and not isinstance(cell, bool) else str(cell)
 
 
