@@ -7,7 +7,7 @@ TAGS = "a|b|blockquote|code|del|em|i|ins|pre|s|span|strike|strong|tg-emoji|tg-sp
 _ATTRIBUTE = r"""\s+[a-z-]+(?:\s*=\s*(?:"[^"]*"|'[^']*'|[^\s"'<>]+))?"""
 TAG = re.compile(rf"<(?P<end>/?)(?P<tag>{TAGS})(?:{_ATTRIBUTE})*\s*>", re.IGNORECASE)
 REFERENCE = re.compile(r"&(?:#x(?P<hex>[0-9a-f]{1,6})|#(?P<dec>[0-9]{1,7})|(?P<name>lt|gt|amp|quot));", re.IGNORECASE)
-GAP = re.compile("[ \\t\\r\\n\\v\\f\\x85\u2028\u2029]+")
+GAP = re.compile(r"[ \t\r\n\v\f\x85\u2028\u2029]+")
 _NAMED = {"lt": "<", "gt": ">", "amp": "&", "quot": '"'}
 _LAST_CODE_POINT = 0x10FFFF
 

@@ -66,13 +66,13 @@ class Stage:
 
 
 @contextmanager
-def stage() -> Iterator[Stage]:
-    """Start PostgreSQL, Valkey and a Bot API simulator; all of it ends with the block."""
+def stage(*options: str) -> Iterator[Stage]:
+    """Start PostgreSQL, Valkey and a Bot API simulator with these options; all of it ends with the block."""
     with ExitStack() as stack:
         folder = stack.enter_context(engine.temporary_folder("vestnik-demo-"))
         server = stack.enter_context(engine.postgres())
         cache = stack.enter_context(engine.valkey())
-        bot_api, control = stack.enter_context(simulator({}, folder / "simulator.log"))
+        bot_api, control = stack.enter_context(simulator({}, folder / "simulator.log", *options))
         environment = {
             "DATABASE_URL": server.url(),
             "REDIS_URL": cache.connection_url,

@@ -1,4 +1,6 @@
 -- The schema, its roles, the event log and its cursor.
+set local lock_timeout = '5s';
+set local statement_timeout = '60s';
 
 do $$
 declare

@@ -1,4 +1,6 @@
 -- People, their chats and choices; lanes, deliveries and attempts.
+set local lock_timeout = '5s';
+set local statement_timeout = '60s';
 
 create table outbox.recipient (
   recipient text collate "C" primary key,
@@ -67,7 +69,7 @@ create table outbox.delivery (
     case when state in ('pending', 'sending') then 'open' when state in ('dead', 'unknown') then 'stuck' else 'done' end
   ) stored,
   reason text collate "C" constraint delivery_reason_given check (reason is not null or state not in ('skipped', 'expired', 'dead', 'unknown')),
-  attempts integer not null default 0 constraint delivery_attempts_counted check (attempts >= 0),
+  attempts bigint not null default 0 constraint delivery_attempts_counted check (attempts >= 0),
   due_at timestamptz not null default now(),
   expires_at timestamptz,
   message_id bigint,

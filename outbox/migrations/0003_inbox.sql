@@ -1,8 +1,10 @@
 -- The in-app inbox, erasure, and who may do what.
+set local lock_timeout = '5s';
+set local statement_timeout = '60s';
 
 create table outbox.inbox (
   recipient text collate "C" primary key,
-  unread integer not null constraint inbox_unread_counted check (unread >= 0),
+  unread bigint not null constraint inbox_unread_counted check (unread >= 0),
   version bigint not null constraint inbox_version_counted check (version >= 0)
 ) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.05);
 comment on table outbox.inbox is 'Unread counter and version of each recipient''s inbox; they change with the rows they count.';

@@ -15,6 +15,9 @@ DELIVERIES = 40_000
 RECIPIENTS = 10_000
 BATCH = 100
 DELIVERED = Delivered(1)
+EMPTY = """
+truncate outbox.event, outbox.scheduled, outbox.relayed, outbox.delivery, outbox.attempt, outbox.telegram_link
+"""
 
 
 async def measure(url: str) -> list[Figure]:
@@ -22,9 +25,7 @@ async def measure(url: str) -> list[Figure]:
     conn = await connect(url)
     figures = []
     for connections in (1, 4):
-        await conn.execute(
-            "truncate outbox.event, outbox.scheduled, outbox.relayed, outbox.delivery, outbox.attempt, outbox.telegram_link"
-        )
+        await conn.execute(EMPTY)
         await fill(conn, DELIVERIES, RECIPIENTS)
         await drain(conn)
         await conn.execute("vacuum analyze outbox.delivery")

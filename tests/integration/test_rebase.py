@@ -200,7 +200,7 @@ async def test_another_system_identifier_is_refused(conn: Connection) -> None:
     before = await cursor.show(conn)
 
     assert await cursor.peek(conn)
-    with pytest.raises(ForeignClusterError, match="another cluster.*vestnik cursor rebase"):
+    with pytest.raises(ForeignClusterError, match=r"another cluster.*vestnik cursor rebase"):
         await relay.step(conn, ROUTES)
     assert [row["high"] for row in await cursor.show(conn)] == [row["high"] for row in before]
     assert await inbox(conn) == []

@@ -1,0 +1,176 @@
+"""Erasing a person: nothing of them is left in any table, and everything still adds up."""
+
+from datetime import UTC, datetime, timedelta
+
+import asyncpg
+import pytest
+
+from outbox import event, lane, proof, recipient, record, relay
+from outbox.channel import Channel
+from outbox.database import Connection
+from outbox.decision import Decision
+from outbox.delivery import State
+from outbox.fan_out import Route
+from outbox.outcome import Delivered, Reason, Reject
+from outbox.recipient import Profile
+from outbox.record import Finish
+
+ID, NAME, CHAT = "person-4711", "Ottilie Wunderlich", 778_899_001_122
+OLD_CHAT = 778_899_001_133
+ROUTES = {
+    "t": Route("t", "c", frozenset(Channel)),
+    "t.muted": Route("t.muted", "muted", frozenset({Channel.INAPP})),
+}
+LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
+TABLES = "select format('outbox.%I', tablename) from pg_tables where schemaname = 'outbox'"
+
+
+async def search(conn: Connection, *words: str) -> set[str]:
+    """Name the tables of the schema in which a row holds one of these words in any column."""
+    found = set()
+    for (table,) in await conn.fetch(TABLES):
+        query = f"select exists (select from {table} t, unnest($1::text[]) word where strpos(t::text, word) > 0)"  # noqa: S608 (names from the catalog)
+        if await conn.fetchval(query, list(words)):
+            found.add(table)
+    return found
+
+
+async def contents(conn: Connection) -> dict[str, list[str]]:
+    """Read all rows of all tables of the schema."""
+    tables = [row[0] for row in await conn.fetch(TABLES)]
+    query = "select t::text from {} t order by 1"
+    return {table: [row[0] for row in await conn.fetch(query.format(table))] for table in tables}
+
+
+async def live(conn: Connection) -> None:
+    """Let the person be known, linked twice, muted, written to and read in every way there is."""
+    others = [Profile("bob", "Bob", chat_id=5)]
+    await recipient.save(conn, [Profile(ID, NAME, "en", "Europe/Vienna", OLD_CHAT), *others])
+    await recipient.save(conn, [Profile(ID, NAME, "en", "Europe/Vienna", CHAT)])
+    await conn.execute("insert into outbox.preference values ($1, 'muted', 'inapp', false)", ID)
+    await event.emit(conn, "t", [ID], {"to": NAME, "chat": CHAT})
+    await event.emit(conn, "t", [ID], {"to": NAME})
+    await event.emit(conn, "t", [ID, "bob"], {"sum": 7})
+    await event.emit(conn, "t.muted", [ID], {"to": NAME})
+    await event.emit(conn, "t", [ID], {"to": NAME}, deliver_at=datetime.now(UTC) + timedelta(days=1))
+    await event.emit(conn, "t.unknown", [ID], {"to": NAME})
+    await relay.step(conn, ROUTES)
+    for outcome, decision in (
+        (Delivered(99), Decision(State.SENT, 1)),
+        (Reject(Reason.BAD_REQUEST), Decision(State.DEAD, 1, Reason.BAD_REQUEST)),
+    ):
+        claimed = [one for one in await lane.claim(conn, Channel.TELEGRAM, 10) if one.recipient == ID]
+        await record.record(conn, [Finish(one, outcome, decision) for one in claimed])
+    await conn.execute("update outbox.notification set read_at = now() where event_id = 1")
+    await event.emit(conn, "t", [ID], {"not": "relayed", "to": NAME})
+
+
+async def test_nothing_of_the_person_is_left(conn: Connection) -> None:
+    """After forget no table of the schema holds the person's id, name or chat in any column, and the proof holds."""
+    await live(conn)
+    words = (ID, NAME, str(CHAT), str(OLD_CHAT))
+    assert await search(conn, *words) == {
+        "outbox.event",
+        "outbox.recipient",
+        "outbox.preference",
+        "outbox.telegram_link",
+        "outbox.lane",
+        "outbox.delivery",
+        "outbox.inbox",
+        "outbox.notification",
+    }, "the person was not everywhere"
+    before = await proof.prove(conn, LONG_AGO)
+    await conn.execute("select outbox.forget($1)", ID)
+
+    assert await search(conn, *words) == set()
+    after = await proof.prove(conn, LONG_AGO)
+    assert after.holds
+    assert after.gaps == []
+    assert (after.events, after.expected, after.waiting) == (before.events, before.expected, before.waiting)
+
+
+async def test_the_proof_holds_when_the_rest_is_relayed(conn: Connection) -> None:
+    """Events of a forgotten person that were still waiting or scheduled are relayed to nobody and add up."""
+    await live(conn)
+    await conn.execute("select outbox.forget($1)", ID)
+    await conn.execute("update outbox.scheduled set due_at = now()")
+    while (batch := await relay.step(conn, ROUTES)) is not None and (batch.relayed or batch.more):
+        pass
+
+    found = await proof.prove(conn, LONG_AGO)
+    assert found.holds
+    assert found.waiting == 0
+    assert await search(conn, ID, NAME, str(CHAT)) == set()
+    assert (
+        await conn.fetchval("select count(*) from outbox.delivery where state = 'pending' and recipient <> 'bob'") == 0
+    )
+
+
+async def test_what_was_waiting_is_not_sent(conn: Connection) -> None:
+    """A forgotten person's waiting deliveries are skipped as forgotten, and their lane is never due again."""
+    await live(conn)
+    await conn.execute("select outbox.forget($1)", ID)
+
+    waiting = await conn.fetch(
+        "select state, reason from outbox.delivery where channel = 'telegram' and reason = 'forgotten'"
+    )
+    assert [tuple(row) for row in waiting] == [("skipped", "forgotten")]
+    assert {one.recipient for one in await lane.claim(conn, Channel.TELEGRAM, 10)} <= {"bob"}
+
+
+async def test_an_attempt_under_way_records_nothing(conn: Connection) -> None:
+    """What comes of an attempt that was under way when the person was forgotten is not written."""
+    await recipient.save(conn, [Profile(ID, NAME, chat_id=CHAT)])
+    await event.emit(conn, "t", [ID], {"to": NAME})
+    await relay.step(conn, ROUTES)
+    claimed = await lane.claim(conn, Channel.TELEGRAM, 10)
+    await conn.execute("select outbox.forget($1)", ID)
+    recorded = await record.record(conn, [Finish(one, Delivered(99), Decision(State.SENT, 1)) for one in claimed])
+
+    assert recorded.won == frozenset()
+    row = await conn.fetchrow("select state, reason, message_id from outbox.delivery where channel = 'telegram'")
+    assert row is not None
+    assert tuple(row) == ("skipped", "forgotten", None)
+
+
+async def test_the_others_keep_everything(conn: Connection) -> None:
+    """Who shared an event with a forgotten person keeps notification, delivery, link and the event's payload."""
+    await live(conn)
+    theirs = "select count(*) from outbox.{} where recipient = 'bob'"
+    tables = ("notification", "delivery", "telegram_link", "recipient", "inbox", "lane")
+    before = {table: await conn.fetchval(theirs.format(table)) for table in tables}
+    await conn.execute("select outbox.forget($1)", ID)
+
+    assert {table: await conn.fetchval(theirs.format(table)) for table in tables} == before
+    assert await conn.fetchval("select payload from outbox.event where 'bob' = any (recipients)") == {"sum": 7}
+
+
+async def test_the_same_id_can_come_back(conn: Connection) -> None:
+    """A person who comes back under the same id starts with an empty inbox, and can be forgotten once more."""
+    await live(conn)
+    await conn.execute("select outbox.forget($1)", ID)
+    await recipient.save(conn, [Profile(ID, NAME, chat_id=CHAT)])
+    await event.emit(conn, "t", [ID], {"to": NAME})
+    # the first batch holds what was emitted before
+    await relay.step(conn, ROUTES)
+
+    assert await conn.fetchval("select unread from outbox.inbox where recipient = $1", ID) == 1
+    await conn.execute("select outbox.forget($1)", ID)
+    assert await search(conn, ID, NAME, str(CHAT)) == set()
+    assert (await proof.prove(conn, LONG_AGO)).holds
+
+
+async def test_who_is_unknown_changes_nothing(conn: Connection) -> None:
+    """Forgetting somebody who was never there changes no row."""
+    await live(conn)
+    before = await contents(conn)
+    await conn.execute("select outbox.forget('nobody')")
+
+    assert await contents(conn) == before
+
+
+@pytest.mark.parametrize("wrong", [None, ""])
+async def test_nobody_is_refused(conn: Connection, wrong: str | None) -> None:
+    """A null or empty recipient is refused with SQLSTATE 22023."""
+    with pytest.raises(asyncpg.InvalidParameterValueError, match=r"outbox.forget: recipient is null or empty"):
+        await conn.execute("select outbox.forget($1)", wrong)

@@ -1,0 +1,164 @@
+"""The trace tells everything about one event, delivery or request, in the order in which it happened."""
+
+from datetime import UTC, datetime, timedelta
+
+from outbox import event, lane, record, relay
+from outbox.channel import Channel
+from outbox.database import Connection
+from outbox.decision import Decision
+from outbox.delivery import State
+from outbox.fan_out import Route
+from outbox.outcome import Delivered, Reason, Retry
+from outbox.record import Finish
+from outbox.trace import Step, trace
+
+ROUTES = {
+    "both": Route("both", "c", frozenset(Channel)),
+    "inbox": Route("inbox", "c", frozenset({Channel.INAPP})),
+    "telegram": Route("telegram", "c", frozenset({Channel.TELEGRAM})),
+}
+
+
+def told(steps: list[Step]) -> list[tuple[str | None, ...]]:
+    """Leave times and ids out of a trace."""
+    return [(step.what, step.channel, step.recipient, step.state, step.reason) for step in steps]
+
+
+async def follow(conn: Connection, wanted: object) -> list[Step]:
+    """Trace, and hold the trace to the order of time."""
+    steps = list(await trace(conn, str(wanted)))
+    assert steps == sorted(steps, key=lambda step: step.at)
+    return steps
+
+
+async def link(conn: Connection) -> None:
+    """Give ann a chat."""
+    await conn.execute("insert into outbox.telegram_link (recipient, chat_id) values ('ann', 7)")
+
+
+async def attempt(conn: Connection, outcome: Delivered | Retry, decision: Decision) -> None:
+    """Claim what is due and record how it ended."""
+    claimed = await lane.claim(conn, Channel.TELEGRAM, 10)
+    await record.record(conn, [Finish(one, outcome, decision, seconds=0.25) for one in claimed])
+
+
+async def test_tells_the_whole_way_of_an_event(conn: Connection) -> None:
+    """An event is emitted, relayed, notified and queued, tried in vain, tried again and settled, in this order."""
+    await link(conn)
+    event_id = await event.emit(conn, "both", ["ann"])
+    await relay.step(conn, ROUTES)
+    await attempt(conn, Retry(Reason.UNAVAILABLE), Decision(State.PENDING, 1, Reason.UNAVAILABLE))
+    await attempt(conn, Delivered(99), Decision(State.SENT, 2))
+
+    steps = await follow(conn, event_id)
+    assert told(steps) == [
+        ("emitted", None, None, None, None),
+        ("relayed", "inapp+telegram", None, None, None),
+        ("notified", "inapp", "ann", "unread", None),
+        ("queued", "telegram", "ann", None, None),
+        ("attempted", "telegram", "ann", "retry", "unavailable"),
+        ("attempted", "telegram", "ann", "delivered", None),
+        ("settled", "telegram", "ann", "sent", None),
+    ]
+    assert {step.event_id for step in steps} == {event_id}
+    assert [step.seconds for step in steps if step.what == "attempted"] == [0.25, 0.25]
+
+
+async def test_tells_where_a_waiting_delivery_stands(conn: Connection) -> None:
+    """A delivery that is not settled stands where it stands, last of all."""
+    await link(conn)
+    event_id = await event.emit(conn, "telegram", ["ann"])
+    await relay.step(conn, ROUTES)
+
+    assert told(await follow(conn, event_id)) == [
+        ("emitted", None, None, None, None),
+        ("relayed", "telegram", None, None, None),
+        ("queued", "telegram", "ann", None, None),
+        ("stands", "telegram", "ann", "pending", None),
+    ]
+
+
+async def test_tells_why_a_delivery_was_skipped(conn: Connection) -> None:
+    """A delivery that was born skipped is queued and then settled with its reason."""
+    event_id = await event.emit(conn, "telegram", ["ann", "bob", "eve"])
+    await relay.step(conn, ROUTES)
+
+    steps = [step for step in await follow(conn, event_id) if step.recipient is not None]
+    for person in ("ann", "bob", "eve"):
+        assert told([step for step in steps if step.recipient == person]) == [
+            ("queued", "telegram", person, None, None),
+            ("settled", "telegram", person, "skipped", "no_link"),
+        ]
+
+
+async def test_tells_what_was_read(conn: Connection) -> None:
+    """A notification that was read says so."""
+    event_id = await event.emit(conn, "inbox", ["ann"])
+    await relay.step(conn, ROUTES)
+    await conn.execute("update outbox.notification set read_at = now()")
+
+    assert told(await follow(conn, event_id))[-1] == ("notified", "inapp", "ann", "read", None)
+
+
+async def test_tells_that_nobody_knew_the_type(conn: Connection) -> None:
+    """An event of an unknown type was relayed to no channel, as unrouted."""
+    event_id = await event.emit(conn, "unknown", ["ann"])
+    await relay.step(conn, ROUTES)
+
+    assert told(await follow(conn, event_id)) == [
+        ("emitted", None, None, None, None),
+        ("relayed", "", None, None, "unrouted"),
+    ]
+
+
+async def test_tells_until_when_an_event_waits(conn: Connection) -> None:
+    """An event for later is scheduled for its time."""
+    later = datetime.now(UTC) + timedelta(days=1)
+    event_id = await event.emit(conn, "inbox", ["ann"], deliver_at=later)
+    await relay.step(conn, ROUTES)
+
+    steps = await follow(conn, event_id)
+    assert [step.what for step in steps] == ["emitted", "scheduled"]
+    assert steps[1].at == later
+
+
+async def test_finds_the_event_of_a_delivery(conn: Connection) -> None:
+    """A delivery's id leads to all of its event."""
+    await link(conn)
+    for _ in range(3):
+        await event.emit(conn, "inbox", ["bob"])
+    event_id = await event.emit(conn, "telegram", ["ann"])
+    await conn.execute("alter table outbox.delivery alter column id restart with 1000")
+    await relay.step(conn, ROUTES)
+
+    steps = await follow(conn, 1000)
+    assert {step.event_id for step in steps} == {event_id}
+    assert [step.delivery_id for step in steps] == [None, None, 1000, 1000]
+
+
+async def test_finds_all_events_of_a_request(conn: Connection) -> None:
+    """A request id leads to every event that the request emitted, and to no other."""
+    first = await event.emit(conn, "inbox", ["ann"], request_id="req-1")
+    await event.emit(conn, "inbox", ["ann"], request_id="req-2")
+    second = await event.emit(conn, "inbox", ["bob"], request_id="req-1")
+    await relay.step(conn, ROUTES)
+
+    steps = await follow(conn, "req-1")
+    assert [step.event_id for step in steps if step.what == "emitted"] == [first, second]
+    assert {step.event_id for step in steps} == {first, second}
+
+
+async def test_a_request_id_may_be_a_number(conn: Connection) -> None:
+    """A number is looked for as request id too, however long it is."""
+    long = "9" * 30
+    event_id = await event.emit(conn, "inbox", ["ann"], request_id=long)
+
+    assert [step.event_id for step in await follow(conn, long)] == [event_id]
+
+
+async def test_what_is_unknown_has_no_trace(conn: Connection) -> None:
+    """An id that nothing has leads to nothing."""
+    await event.emit(conn, "inbox", ["ann"])
+
+    assert await follow(conn, "4711") == []
+    assert await follow(conn, "no such request") == []
