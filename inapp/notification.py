@@ -1,9 +1,11 @@
 """Notifications: what the inbox shows of the events for one recipient."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from inapp.text import render
+from outbox import payload
 from outbox.catalog import Catalog
 from outbox.database import Connection
 
@@ -27,7 +29,7 @@ class Notification:
 
 
 PAGE = """
-select n.id, n.type, n.category, n.version, n.created_at, n.read_at, e.payload, r.locale
+select n.id, n.type, n.category, n.version, n.created_at, n.read_at, e.payload::text as payload, r.locale
 from outbox.notification n
 join outbox.event e on e.id = n.event_id
 left join outbox.recipient r on r.recipient = n.recipient
@@ -45,7 +47,7 @@ async def page(
     """
     found = []
     for row in await conn.fetch(PAGE, recipient, before, limit):
-        text = render(catalog, row["type"], row["locale"], row["payload"])
+        text = render(catalog, row["type"], row["locale"], _payload(row["payload"]))
         found.append(
             Notification(
                 row["id"],
@@ -60,3 +62,10 @@ async def page(
             )
         )
     return found
+
+
+def _payload(text: str) -> Mapping[str, object]:
+    try:
+        return payload.read(text)
+    except payload.PayloadError:
+        return {}  # the category can still be named

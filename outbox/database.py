@@ -46,6 +46,10 @@ async def connect(url: str) -> Connection:
     return conn
 
 
+async def _keep(_conn: Connection) -> None:
+    """Leave a returned connection as it is: nobody changes it, and the usual reset is a round trip each time."""
+
+
 async def open_pool(url: str, *, size: int) -> Pool:
     """Open a pool of up to `size` connections; it connects when it is first used."""
     return await asyncpg.create_pool(
@@ -53,6 +57,7 @@ async def open_pool(url: str, *, size: int) -> Pool:
         min_size=0,
         max_size=size,
         init=prepare,
+        reset=_keep,
         timeout=CONNECT_TIMEOUT_S,
         command_timeout=COMMAND_TIMEOUT_S,
         server_settings=dict(SETTINGS),

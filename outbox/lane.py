@@ -7,7 +7,6 @@ token; who has lost the lease writes nothing.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from outbox.channel import Channel
 from outbox.database import Connection
@@ -54,7 +53,8 @@ class Claimed:
     """Attempts made before this one."""
     expires_at: datetime | None
     type: str
-    payload: dict[str, Any]
+    payload: str
+    """JSON as PostgreSQL writes it: read it by itself, for it may be one that Python cannot read."""
     request_id: str | None
     emitted_at: datetime
     locale: str | None
@@ -86,7 +86,8 @@ sending as (
   returning d.id, d.lane_id, d.event_id, d.attempts, d.expires_at
 )
 select held.id as lane_id, held.token, s.id as delivery_id, s.event_id, held.recipient, s.attempts, s.expires_at,
-  e.type, e.payload, e.request_id, e.created_at as emitted_at, r.locale, t.chat_id, t.thread_id, now() as claimed_at
+  e.type, e.payload::text, e.request_id, e.created_at as emitted_at, r.locale, t.chat_id, t.thread_id,
+  now() as claimed_at
 from held
 left join sending s on s.lane_id = held.id
 left join outbox.event e on e.id = s.event_id
@@ -174,7 +175,8 @@ returning l.id as lane_id, l.token, l.recipient
 
 LOAD_SENDING = """
 select a.lane_id, a.token, d.id as delivery_id, d.event_id, d.recipient, d.attempts, d.expires_at,
-  e.type, e.payload, e.request_id, e.created_at as emitted_at, null, null::bigint, null::bigint, now() as claimed_at
+  e.type, e.payload::text, e.request_id, e.created_at as emitted_at, null, null::bigint, null::bigint,
+  now() as claimed_at
 from unnest($1::bigint[], $2::bigint[]) a (lane_id, token)
 join outbox.delivery d on d.lane_id = a.lane_id and d.phase = 'open' and d.state = 'sending'
 join outbox.event e on e.id = d.event_id

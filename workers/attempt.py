@@ -4,6 +4,7 @@ import random
 from datetime import UTC, datetime, timedelta
 
 from health import Check, CheckName, Status, bound, get_logger
+from outbox import payload
 from outbox.decision import Decision, OnUnknown, Policy, decide
 from outbox.delivery import State
 from outbox.lane import Claimed
@@ -59,9 +60,9 @@ async def _send(parts: Parts, claimed: Claimed) -> Verdict:
     if claimed.type not in parts.catalog.types:
         return Verdict(Reject(Reason.UNROUTED), requests=0)
     try:
-        message = compose(parts.catalog, claimed.type, claimed.locale, claimed.payload)
-    except TemplateFault as fault:
-        log.warning("template_failed", type=claimed.type, language=fault.language)
+        message = compose(parts.catalog, claimed.type, claimed.locale, payload.read(claimed.payload))
+    except (TemplateFault, payload.PayloadError) as fault:
+        log.warning("template_failed", type=claimed.type, error=fault)
         return Verdict(Reject(Reason.TEMPLATE), requests=0)
     return await parts.sender.send(claimed.chat_id, message, thread_id=claimed.thread_id)
 

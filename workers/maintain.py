@@ -8,11 +8,13 @@ from outbox.outcome import Reason, Unknown
 from outbox.record import Finish
 from workers.attempt import decide_for
 from workers.parts import Parts
-from workers.patience import PostgresOutOfReachError, watching_postgres
+from workers.patience import PostgresOutOfReachError, wait_for, watching_postgres
 from workers.recorder import count
 from workers.slice import Slice
 
 log = get_logger()
+
+EVERY_S = 1.0
 
 LARGEST = 500
 """Ended leases settled in one transaction."""
@@ -22,14 +24,18 @@ RELAY_LATE_S = 30.0
 
 
 async def maintain_slice(parts: Parts, turn: Slice) -> None:
-    """Do it once."""
-    try:
-        async with watching_postgres(parts.health), parts.pool.acquire() as conn:
-            while turn.goes_on and await settle(parts, conn) == LARGEST:
-                pass
-            _show(parts, await backlog.look(conn))
-    except PostgresOutOfReachError:
-        parts.out_of_reach.add("postgres")
+    """Settle and look, again and again until the slice ends; with --once, once."""
+    while turn.goes_on:
+        try:
+            async with watching_postgres(parts.health), parts.pool.acquire() as conn:
+                while await settle(parts, conn) == LARGEST:
+                    pass
+                _show(parts, await backlog.look(conn))
+        except PostgresOutOfReachError:
+            parts.out_of_reach.add("postgres")
+        if turn.once:
+            return
+        await wait_for(parts.stopping, EVERY_S)
 
 
 async def settle(parts: Parts, conn: Connection) -> int:

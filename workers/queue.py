@@ -8,7 +8,8 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -32,12 +33,12 @@ Context = dict[str, Any]
 JOB_TIMEOUT = LENGTH + timedelta(seconds=60)
 """A slice ends by itself; this is for one that hangs."""
 
-POLL_S = 0.05
-BEAT_S = 0.05
-EVERY_S = {"relay": 0.0, "deliver": 0.0, "maintain": 1.0}
-"""How long after its last begin a slice of a kind is begun again; 0: as soon as it has ended."""
+POLL_S = 0.25
+BEAT_S = 0.25
+LEAD = timedelta(seconds=2)
+"""How long before the end of a slice the next one is enqueued."""
 
-LOST_AFTER_S = 1.0
+LOST_AFTER_S = 2.0
 """A job that has not begun this long after it was enqueued is taken for lost, and enqueued again."""
 
 QUEUE_LIVES_S = 120
@@ -55,46 +56,61 @@ def read_job(data: bytes) -> dict[str, Any]:
     return job
 
 
-class Running:
-    """Which slices of this process run, and when each kind was enqueued last."""
-
-    def __init__(self) -> None:
-        self._kinds: set[str] = set()
-        self._enqueued: dict[str, float] = {}
-        self.idle = asyncio.Event()
-        """Set while no slice runs."""
-        self.idle.set()
-
-    def begin(self, kind: str) -> bool:
-        """Note that a slice begins; refuse a second one of its kind."""
-        if kind in self._kinds:
-            return False
-        self._kinds.add(kind)
-        self.idle.clear()
-        return True
-
-    def end(self, kind: str) -> None:
-        """Note that a slice has ended, so that the next one is wanted at once."""
-        self._kinds.discard(kind)
-        if EVERY_S[kind] == 0:
-            self._enqueued.pop(kind, None)
-        if not self._kinds:
-            self.idle.set()
-
-    def wants(self, kind: str) -> bool:
-        """Tell whether a slice of this kind should be enqueued now, and if so take that as done."""
-        now = time.monotonic()
-        if kind in self._kinds or now - self._enqueued.get(kind, -LOST_AFTER_S) < max(EVERY_S[kind], LOST_AFTER_S):
-            return False
-        self._enqueued[kind] = now
-        return True
-
-
 SLICES: dict[str, Callable[[Parts, Slice], Coroutine[Any, Any, None]]] = {
     "relay": relay_slice,
     "deliver": deliver_slice,
     "maintain": maintain_slice,
 }
+
+
+class Running:
+    """Which slices of this process run, and which have been enqueued.
+
+    The next slice of a kind is enqueued before the running one ends and waits for it here, so that Arq's polling
+    makes no gap between the two.
+    """
+
+    def __init__(self) -> None:
+        self._began: dict[str, float] = {}
+        self._enqueued: dict[str, float] = {}
+        self._turns = {kind: asyncio.Lock() for kind in SLICES}
+        self._waiting: set[str] = set()
+        self.idle = asyncio.Event()
+        """Set while no slice runs."""
+        self.idle.set()
+
+    @asynccontextmanager
+    async def turn(self, kind: str) -> AsyncIterator[bool]:
+        """Run one slice of a kind at a time; false for a third one, which is not wanted."""
+        if kind in self._waiting:
+            yield False
+            return
+        self._waiting.add(kind)
+        self._enqueued.pop(kind, None)
+        try:
+            async with self._turns[kind]:
+                self._waiting.discard(kind)
+                self._began[kind] = time.monotonic()
+                self.idle.clear()
+                try:
+                    yield True
+                finally:
+                    self._began.pop(kind)
+                    if not self._began:
+                        self.idle.set()
+        finally:
+            self._waiting.discard(kind)
+
+    def wants(self, kind: str) -> bool:
+        """Tell whether a slice of this kind should be enqueued now, and if so take that as done."""
+        now = time.monotonic()
+        began = self._began.get(kind)
+        early = began is not None and now - began < (LENGTH - LEAD).total_seconds()
+        recent = now - self._enqueued.get(kind, -LOST_AFTER_S) < LOST_AFTER_S
+        if early or recent or kind in self._waiting:
+            return False
+        self._enqueued[kind] = now
+        return True
 
 
 def functions() -> list[Function]:
@@ -105,15 +121,14 @@ def functions() -> list[Function]:
 def _function(kind: str) -> Function:
     async def run(ctx: Context, *, once: bool = False) -> None:
         running: Running = ctx["running"]
-        if not running.begin(kind):  # enqueued twice, because the first was taken for lost
-            return
-        try:
-            await SLICES[kind](ctx["parts"], Slice(ctx["parts"], once=once))
-        except Exception as fault:
-            log.error("slice_failed", job=kind, exc_info=fault)  # noqa: TRY400 (the gate takes the exception itself)
-            raise
-        finally:
-            running.end(kind)
+        async with running.turn(kind) as mine:
+            if not mine:
+                return
+            try:
+                await SLICES[kind](ctx["parts"], Slice(ctx["parts"], once=once))
+            except Exception as fault:
+                log.error("slice_failed", job=kind, exc_info=fault)  # noqa: TRY400 (the gate takes the exception itself)
+                raise
 
     return func(run, name=kind, keep_result=0, timeout=JOB_TIMEOUT, max_tries=1)
 

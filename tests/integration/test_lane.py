@@ -106,7 +106,7 @@ async def test_a_claim_brings_what_it_takes_to_send(conn: Connection) -> None:
     event = await emit(conn, "order.call", ["anna"], {"order": 17}, request_id="r-1")
     await relay_all(conn)
     claimed = await claim_one(conn)
-    assert (claimed.event_id, claimed.type, claimed.payload) == (event, "order.call", {"order": 17})
+    assert (claimed.event_id, claimed.type, claimed.payload) == (event, "order.call", '{"order": 17}')
     assert (claimed.recipient, claimed.locale, claimed.chat_id, claimed.thread_id) == ("anna", "ru", 1000, 5)
     assert (claimed.attempts, claimed.request_id) == (0, "r-1")
     assert claimed.expires_at == claimed.emitted_at + timedelta(minutes=10)

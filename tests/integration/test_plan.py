@@ -15,7 +15,7 @@ from tests.conftest import TEMPLATE
 from workers.engine import Postgres
 
 BIG = {"event", "delivery", "lane", "relayed", "telegram_link", "recipient", "preference"}
-ROWS = 100_000
+ROWS = 60_000
 SMALL = 1_000
 """How many rows there were when the tables were analyzed for the last time."""
 LIMIT = 500
@@ -33,7 +33,8 @@ end $$
 # events came from each transaction
 FILL = """
 create temp table n as select generate_series({first}, {last}) as n;
-insert into outbox.event (xid, type, recipients) select (1000000 + n / 100)::text::xid8, 'login.code', array['u-' || n] from n;
+insert into outbox.event (xid, type, recipients)
+  select (1000000 + n / 100)::text::xid8, 'login.code', array['u-' || n] from n;
 insert into outbox.relayed select n, '{{telegram}}' from n;
 insert into outbox.recipient (recipient) select 'u-' || n from n;
 insert into outbox.preference select 'u-' || n, 'orders', 'telegram', false from n;
@@ -52,8 +53,8 @@ drop table n;
 """
 
 # two transactions that were open when the log was last read, and two hundred that began since
-LOW = "'1000400:1000500:1000400,1000450'"
-HIGH = "'1000700:1000700:'"
+LOW = "'1000200:1000300:1000200,1000250'"
+HIGH = "'1000500:1000500:'"
 
 
 class Hot(NamedTuple):

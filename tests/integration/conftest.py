@@ -1,0 +1,28 @@
+"""What the tests with real processes stand on."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from outbox.database import Connection
+from tests.integration.stage import Stage, settings
+from workers.process import simulator
+
+
+@pytest.fixture(scope="session")
+def simulator_urls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
+    """Run a simulator without limits as a process: its Bot API and its control API."""
+    with simulator({}, tmp_path_factory.mktemp("simulator") / "simulator.log", "--no-limits") as urls:
+        yield urls
+
+
+@pytest.fixture
+async def stage(
+    simulator_urls: tuple[str, str], database_url: str, redis_url: str, conn: Connection, tmp_path: Path
+) -> Stage:
+    """Give a test its database, its Valkey and a Bot API in which nobody is known."""
+    bot_api, control = simulator_urls
+    made = Stage(settings(database_url, redis_url, bot_api), tmp_path, control, conn)
+    await made.order("POST", "reset")
+    return made
