@@ -8,7 +8,7 @@ from outbox import payload
 from outbox.decision import Decision, OnUnknown, Policy, decide
 from outbox.delivery import State
 from outbox.lane import Claimed
-from outbox.outcome import Outcome, Reason, Reject
+from outbox.outcome import Outcome, Reason, Reject, Retry, Unknown
 from outbox.record import Finish
 from outbox.text import TemplateFault
 from telegram import GateScope, PaceUnavailableError, Verdict
@@ -52,19 +52,30 @@ async def attempt(parts: Parts, claimed: Claimed) -> Finish:
     )
 
 
-async def _send(parts: Parts, claimed: Claimed) -> Verdict:
+def _needless(parts: Parts, claimed: Claimed) -> Reason | None:
+    """Say why nothing has to be sent any more."""
     if claimed.expires_at is not None and claimed.claimed_at >= claimed.expires_at:
-        return Verdict(Reject(Reason.EXPIRED), requests=0)
-    if claimed.chat_id is None:
-        return Verdict(Reject(Reason.NO_LINK), requests=0)
-    if claimed.type not in parts.catalog.types:
-        return Verdict(Reject(Reason.UNROUTED), requests=0)
+        return Reason.EXPIRED
+    return None if claimed.type in parts.catalog.types else Reason.UNROUTED
+
+
+async def _send(parts: Parts, claimed: Claimed) -> Verdict:
+    needless = _needless(parts, claimed)
+    if needless is not None or claimed.chat_id is None:
+        return Verdict(Reject(needless or Reason.NO_LINK), requests=0)
     try:
         message = compose(parts.catalog, claimed.type, claimed.locale, payload.read(claimed.payload))
     except (TemplateFault, payload.PayloadError) as fault:
         log.warning("template_failed", type=claimed.type, error=fault)
         return Verdict(Reject(Reason.TEMPLATE), requests=0)
-    return await parts.sender.send(claimed.chat_id, message, thread_id=claimed.thread_id)
+    except Exception as fault:
+        log.error("message_failed", type=claimed.type, exc_info=fault)
+        return Verdict(Retry(Reason.INTERNAL), requests=0)
+    try:
+        return await parts.sender.send(claimed.chat_id, message, thread_id=claimed.thread_id)
+    except Exception as fault:
+        log.error("send_failed", type=claimed.type, exc_info=fault)
+        return Verdict(Unknown(Reason.INTERNAL))
 
 
 async def _heed(parts: Parts, verdict: Verdict) -> None:

@@ -59,7 +59,6 @@ def _show(parts: Parts, seen: Backlog) -> None:
         metrics.oldest_due_seconds.labels(channel).set(seen.oldest_due.get(channel, 0))
         metrics.dead_letter_oldest_seconds.labels(channel).set(seen.oldest_dead.get(channel, 0))
     metrics.oldest_open_transaction_seconds.set(seen.oldest_transaction)
-    metrics.heartbeat_timestamp_seconds.set(health.heartbeat_timestamp())
     health.lag.relay_seconds = seen.relay_lag
     health.lag.oldest_due_seconds = max(seen.oldest_due.values(), default=0.0)
     if health.checks[CheckName.RELAY].status is not Status.UNHEALTHY:

@@ -127,7 +127,7 @@ def _function(kind: str) -> Function:
             try:
                 await SLICES[kind](ctx["parts"], Slice(ctx["parts"], once=once))
             except Exception as fault:
-                log.error("slice_failed", job=kind, exc_info=fault)  # noqa: TRY400 (the gate takes the exception itself)
+                log.error("slice_failed", job=kind, exc_info=fault)
                 raise
 
     return func(run, name=kind, keep_result=0, timeout=JOB_TIMEOUT, max_tries=1)

@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
 
+import asyncpg
+
 from health import get_logger
 from outbox import record
 from outbox.delivery import State
@@ -53,8 +55,12 @@ class Recorder:
             batch = [await self._waiting.get()]
             while not self._waiting.empty() and len(batch) < LARGEST:
                 batch.append(self._waiting.get_nowait())
-            recorded = await self._write([finish for finish, _ in batch])
-            count(self._parts, [finish for finish, _ in batch], recorded)
+            finishes = [finish for finish, _ in batch]
+            try:
+                count(self._parts, finishes, await self._write(finishes))
+            except Exception as fault:
+                # the leases end by themselves, and then the attempts count as unknown
+                log.error("attempts_unrecorded", count=len(batch), exc_info=fault)
             for _, written in batch:
                 written.set_result(None)
 
@@ -64,7 +70,8 @@ class Recorder:
             try:
                 async with watching_postgres(self._parts.health), self._parts.pool.acquire() as conn:
                     return await record.record(conn, finishes)
-            except PostgresOutOfReachError:
+            except (PostgresOutOfReachError, asyncpg.TransactionRollbackError, asyncpg.QueryCanceledError):
+                # away, or chosen as the victim of a deadlock or a time-out: nothing was written
                 await backoff.wait()
 
 

@@ -38,6 +38,7 @@ async def watch(settings: Settings) -> None:
         await preflight(parts)
         _stop_on_signals(parts)
         listeners = [listen(bind) for bind in {settings.metrics_bind, settings.http_bind} if bind]
+        parts.metrics.heartbeat_timestamp_seconds.set_function(health.heartbeat_timestamp)
         app = build_app(health, parts.metrics.registry)
         async with asyncio.TaskGroup() as tasks:
             for listener in listeners:
