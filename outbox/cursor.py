@@ -25,6 +25,8 @@ class Window:
     high: str
     at_xid: str = "0"
     at_id: int = 0
+    now: str = ""
+    """Snapshot of a moment after the lock: where a window opens that this consumer reads next."""
 
     @property
     def closed(self) -> bool:
@@ -50,6 +52,8 @@ select c.low::text <> c.high::text
   or exists (select from outbox.event e where e.xid >= pg_snapshot_xmax(c.low))
   or exists (select from pg_snapshot_xip(c.low) x join outbox.event e on e.xid = x)
   or exists (select from outbox.scheduled s where s.due_at <= now())
+  -- a cursor that `lock` will refuse
+  or pg_snapshot_xmax(c.high) > pg_snapshot_xmax(pg_current_snapshot())
   or c.system_identifier <> (select system_identifier from pg_control_system())
 from outbox.cursor c where c.consumer = $1
 """
@@ -62,9 +66,13 @@ async def peek(conn: Connection, consumer: str = RELAY) -> bool:
 
 LOCK = """
 select low::text, high::text, at_xid::text, at_id,
-  system_identifier <> (select system_identifier from pg_control_system()) as foreign_cluster,
-  pg_snapshot_xmax(high) > pg_snapshot_xmax(pg_current_snapshot()) as ahead
+  system_identifier <> (select system_identifier from pg_control_system()) as foreign_cluster
 from outbox.cursor where consumer = $1 for update skip locked
+"""
+
+# a statement of its own, after the lock: the one that locks may have seen less than whoever moved the cursor last
+NOW = """
+select pg_current_snapshot()::text, pg_snapshot_xmax($1::text::pg_snapshot) > pg_snapshot_xmax(pg_current_snapshot())
 """
 
 
@@ -78,16 +86,15 @@ async def lock(conn: Connection, consumer: str = RELAY) -> Window | None:
     row = await conn.fetchrow(LOCK, consumer)
     if row is None:
         return None
-    if row["foreign_cluster"] or row["ahead"]:
+    now, ahead = await conn.fetchrow(NOW, row["high"]) or ("", True)
+    if row["foreign_cluster"] or ahead:
         found = "was written in another cluster" if row["foreign_cluster"] else "is ahead of this cluster"
         raise ForeignClusterError(
             f"the cursor of consumer {consumer!r} {found}: the database was restored or copied. Nothing was "
             f"skipped. Run `vestnik cursor rebase` to go on with the events that were not yet relayed"
         )
-    return Window(consumer, row["low"], row["high"], row["at_xid"], row["at_id"])
+    return Window(consumer, row["low"], row["high"], row["at_xid"], row["at_id"], now)
 
-
-NOW = "select pg_current_snapshot()::text"
 
 # Two reads, each by the index (xid, id) and each limited: first transactions that were open at `low`, then
 # those that began after it. All of the first have lower ids than any of the second.
@@ -115,8 +122,7 @@ async def read(conn: Connection, window: Window, limit: int, rows: int) -> tuple
     One event is read however many recipients it has.
     """
     if window.closed:
-        # a statement of its own, after the lock: an older snapshot than the last one must not open a window
-        window = replace(window, high=await conn.fetchval(NOW))
+        window = replace(window, high=window.now)
     found = await conn.fetch(READ, window.low, window.high, window.at_xid, window.at_id, limit)
     events = _within(rows, [Position(*row) for row in found])
     if len(events) == len(found) < limit:
@@ -188,7 +194,7 @@ async def rebase(conn: Connection, consumer: str = RELAY) -> int:
     is above it.
     """
     async with conn.transaction():
-        seen = await conn.fetchval(NOW)
+        seen = await conn.fetchval("select pg_current_snapshot()::text")
         await conn.execute("select from outbox.cursor where consumer = $1 for update", consumer)
         status = await conn.execute(REBASE_EVENTS)
         await conn.execute(REBASE_CURSOR, consumer, seen)

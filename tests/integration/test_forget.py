@@ -94,8 +94,7 @@ async def test_the_proof_holds_when_the_rest_is_relayed(conn: Connection) -> Non
     await live(conn)
     await conn.execute("select outbox.forget($1)", ID)
     await conn.execute("update outbox.scheduled set due_at = now()")
-    while (batch := await relay.step(conn, ROUTES)) is not None and (batch.relayed or batch.more):
-        pass
+    await relay.step(conn, ROUTES)
 
     found = await proof.prove(conn, LONG_AGO)
     assert found.holds

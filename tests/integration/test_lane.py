@@ -416,6 +416,16 @@ async def test_a_lease_that_ended_over_nothing_is_given_back(conn: Connection) -
     assert await standing(conn) == "due"
 
 
+async def test_a_lease_is_given_back_by_its_holder_only(conn: Connection) -> None:
+    """Giving a lane back with a token that has moved on leaves it leased."""
+    await queue(conn, ["anna"], each=2)
+    claimed = await claim_one(conn)
+    await lane.release(conn, [claimed.lane_id], [claimed.token - 1])
+    assert await standing(conn) == "leased"
+    await lane.release(conn, [claimed.lane_id], [claimed.token])
+    assert await standing(conn) == "due"
+
+
 async def test_waking_leaves_a_leased_lane_alone(conn: Connection) -> None:
     """A lane that is leased is not made due by what is added to it."""
     await queue(conn, ["anna"])

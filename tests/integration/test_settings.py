@@ -1,0 +1,171 @@
+"""Settings from the environment, from files and from systemd credentials."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.integration.stage import Stage
+from workers.settings import SECRETS, Settings, SettingsError, load
+
+SECRET = "hunter2"
+SETTINGS = {
+    *SECRETS,
+    "BOT_RATE",
+    "CATALOG_DIR",
+    "CHAT_RATE",
+    "GROUP_RATE_PER_MINUTE",
+    "HEALTH_FILE",
+    "HTTP_BIND",
+    "INSTANCE",
+    "LOG_FORMAT",
+    "LOG_LEVEL",
+    "METRICS_BIND",
+    "PAID_BROADCAST",
+    "RETRY_SCHEDULE",
+    "TELEGRAM_API_BASE",
+}
+
+
+class Environment:
+    """The process's environment, with nothing of ours in it but what a test puts there."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self._patch = patch
+        for name in SETTINGS | {f"{name}_FILE" for name in SECRETS} | {"CREDENTIALS_DIRECTORY"}:
+            patch.delenv(name, raising=False)
+
+    def load(self, **values: str) -> Settings:
+        """Read the settings from these variables."""
+        for name, value in values.items():
+            self._patch.setenv(name, value)
+        return load()
+
+
+@pytest.fixture
+def environment() -> Iterator[Environment]:
+    """Give an environment in which nothing is set."""
+    with pytest.MonkeyPatch.context() as patch:
+        yield Environment(patch)
+
+
+def test_what_is_not_set_has_the_documented_default(environment: Environment) -> None:
+    """Telegram's public Bot API at 25 messages a second, one to a chat, 18 a minute to a group, free of charge."""
+    found = environment.load()
+    assert found.api_base == "https://api.telegram.org"
+    assert (found.bot_rate, found.chat_rate, found.group_rate_per_minute) == (25, 1, 18)
+    assert (found.paid_broadcast, found.log_level, found.log_format) == (False, "info", "json")
+    assert (found.health_file, found.http_bind, found.metrics_bind) == (None, None, None)
+    waits = [wait.total_seconds() for wait in found.retry_schedule]
+    assert waits == [5, 30, 120, 600, 3600, 21600]
+
+
+def test_every_setting_comes_from_its_variable(environment: Environment) -> None:
+    """What stands in the environment by the contract's names is taken."""
+    found = environment.load(
+        DATABASE_URL="postgresql://a/b",
+        TELEGRAM_API_BASE="http://127.0.0.1:8081/",
+        BOT_RATE="30.5",
+        PAID_BROADCAST="true",
+        HEALTH_FILE="/run/vestnik/health.json",
+        RETRY_SCHEDULE="1,2.5",
+        INSTANCE="w-1",
+    )
+    assert found.secret("DATABASE_URL") == "postgresql://a/b"
+    assert found.api_base == "http://127.0.0.1:8081"
+    assert (found.bot_rate, found.paid_broadcast, found.instance) == (30.5, True, "w-1")
+    assert found.health_file == Path("/run/vestnik/health.json")
+    assert found.retry_schedule == (timedelta(seconds=1), timedelta(seconds=2.5))
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_a_secret_may_stand_in_a_file(environment: Environment, tmp_path: Path, name: str) -> None:
+    """`NAME_FILE` names a file with the secret; the line's end is no part of it."""
+    (tmp_path / "secret").write_text(f"{SECRET}\n")
+    assert environment.load(**{f"{name}_FILE": str(tmp_path / "secret")}).secret(name) == SECRET
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_a_secret_may_be_a_systemd_credential(environment: Environment, tmp_path: Path, name: str) -> None:
+    """A file of the setting's name in CREDENTIALS_DIRECTORY is the secret."""
+    (tmp_path / name).write_text(f"{SECRET}\n")
+    assert environment.load(CREDENTIALS_DIRECTORY=str(tmp_path)).secret(name) == SECRET
+
+
+def test_the_nearest_source_of_a_secret_wins(environment: Environment, tmp_path: Path) -> None:
+    """The variable goes before the named file, the named file before the credential."""
+    (tmp_path / "REDIS_URL").write_text("from the credential")
+    (tmp_path / "file").write_text("from the file")
+    assert environment.load(CREDENTIALS_DIRECTORY=str(tmp_path)).secret("REDIS_URL") == "from the credential"
+    assert environment.load(REDIS_URL_FILE=str(tmp_path / "file")).secret("REDIS_URL") == "from the file"
+    assert environment.load(REDIS_URL="from the variable").secret("REDIS_URL") == "from the variable"
+
+
+@pytest.mark.parametrize("name", SECRETS)
+@pytest.mark.parametrize("value", ["", None], ids=["empty", "missing"])
+def test_a_missing_secret_is_named(environment: Environment, tmp_path: Path, name: str, value: str | None) -> None:
+    """A secret that is asked for and is not set, or empty, is named together with its other sources."""
+    found = environment.load(CREDENTIALS_DIRECTORY=str(tmp_path), **({} if value is None else {name: value}))
+    with pytest.raises(SettingsError, match=f"^{name} is not set .*{name}_FILE"):
+        found.secret(name)
+
+
+def test_an_empty_file_holds_no_secret(environment: Environment, tmp_path: Path) -> None:
+    """A secret's file without contents is as good as none."""
+    (tmp_path / "secret").write_text("\n")
+    found = environment.load(REDIS_URL_FILE=str(tmp_path / "secret"))
+    with pytest.raises(SettingsError, match="^REDIS_URL is not set"):
+        found.secret("REDIS_URL")
+
+
+def test_a_file_that_cannot_be_read_is_named(environment: Environment, tmp_path: Path) -> None:
+    """A named file that is missing, a directory, or no text ends the start with the variable's name."""
+    (tmp_path / "binary").write_bytes(b"\xff\xfe" + SECRET.encode())
+    for wrong in (tmp_path / "missing", tmp_path, tmp_path / "binary"):
+        with pytest.raises(SettingsError, match="^REDIS_URL_FILE cannot be read") as told:
+            environment.load(REDIS_URL_FILE=str(wrong))
+        assert SECRET not in str(told.value)
+
+
+def test_no_secret_shows(environment: Environment) -> None:
+    """Neither the settings nor a fault about one of them ever show a secret."""
+    found = environment.load(**dict.fromkeys(SECRETS, SECRET))
+    assert SECRET not in f"{found!r} {found!s} {found.model_dump()} {found.model_dump_json()}"
+    with pytest.raises(SettingsError) as told:
+        environment.load(BOT_RATE="fast")
+    fault: BaseException | None = told.value
+    assert SECRET not in f"{fault!r} {fault.__cause__ if fault else None!r}"
+
+
+WRONG = [
+    ("BOT_RATE", "fast"),
+    ("BOT_RATE", "0"),
+    ("BOT_RATE", "nan"),
+    ("BOT_RATE", "inf"),
+    ("CHAT_RATE", "-1"),
+    ("CHAT_RATE", "inf"),
+    ("GROUP_RATE_PER_MINUTE", "18/min"),
+    ("PAID_BROADCAST", "perhaps"),
+    ("RETRY_SCHEDULE", "5,soon"),
+    ("RETRY_SCHEDULE", "5,-1"),
+    ("RETRY_SCHEDULE", "nan"),
+    ("RETRY_SCHEDULE", "1e300"),
+    ("TELEGRAM_API_BASE", "telegram"),
+    ("TELEGRAM_API_BASE", "ftp://telegram"),
+]
+
+
+@pytest.mark.parametrize(("name", "value"), WRONG)
+def test_a_malformed_setting_is_named(environment: Environment, name: str, value: str) -> None:
+    """A rate, schedule, switch or address that cannot be one is refused by its name."""
+    with pytest.raises(SettingsError, match=f"^{name} is malformed: "):
+        environment.load(**{name: value})
+
+
+async def test_a_wrong_setting_ends_a_command_in_one_line(stage: Stage) -> None:
+    """A command with a malformed or missing setting exits 1 with one line that names it."""
+    malformed, missing = stage.run("status", BOT_RATE="fast"), stage.run("status", DATABASE_URL=None)
+    assert (malformed.code, missing.code) == (1, 1)
+    assert malformed.complaint.startswith("BOT_RATE is malformed: ")
+    assert missing.complaint.startswith("DATABASE_URL is not set")
