@@ -37,7 +37,7 @@ class EventType:
     on_unknown: OnUnknown = "resend"
     """What to do when nobody can say whether a Telegram message arrived."""
     ttl: timedelta | None = None
-    """Time to live on Telegram, from the emit on."""
+    """Time to live on Telegram, from the emit on, or from its deliver_at."""
     sensitive: bool = False
     """Its Telegram message can be neither forwarded nor saved."""
     link: str | None = None

@@ -25,7 +25,7 @@ class Route:
     category: str
     channels: frozenset[Channel]
     ttl: timedelta | None = None
-    """Time to live on Telegram, from the emit on."""
+    """Time to live on Telegram, from the emit on, or from its deliver_at."""
 
 
 class Person(NamedTuple):

@@ -23,6 +23,9 @@ from telegram.verdict import Verdict
 PUBLIC_API = "https://api.telegram.org"
 TIMEOUT_SECONDS = 30.0
 """Telegram holds a flood wait of up to 8 s before it answers: who gives up sooner sends a second copy."""
+SECOND_TRY_SECONDS = 8.0
+"""What a second try in the same attempt may add at the most: a lane's lease is longer than both together."""
+SHORTEST_SECONDS = 5.0
 IN_FLIGHT = 8
 """Requests under way at once; in paid mode the caller raises it to 60."""
 
@@ -52,6 +55,7 @@ class Sender:
         self._session = Session(api_base, timeout=timeout, connections=in_flight + 1)
         self._bot = _make_bot(token, self._session)
         self._slots = asyncio.Semaphore(in_flight)
+        self._attempt = timeout + SECOND_TRY_SECONDS
         self._paid = paid_broadcast
         self._metrics = metrics
 
@@ -70,7 +74,8 @@ class Sender:
             verdict = await self._try(letter)
             again = letter.again(verdict)
             if again is not None:
-                verdict = _join(verdict, await self._try(again))
+                left = max(SHORTEST_SECONDS, self._attempt - (time.monotonic() - began))
+                verdict = _join(verdict, await self._try(again, left))
             return replace(verdict, seconds=time.monotonic() - began)
 
     async def get_me(self) -> Me:
@@ -100,13 +105,13 @@ class Sender:
     async def __aexit__(self, *_fault: object) -> None:
         await self.close()
 
-    async def _try(self, letter: Letter) -> Verdict:
-        answer = await self._ask(letter.to_method(paid=self._paid))
+    async def _try(self, letter: Letter, timeout: float | None = None) -> Verdict:  # noqa: ASYNC109 (it is aiohttp's)
+        answer = await self._ask(letter.to_method(paid=self._paid), timeout)
         return classify(answer, random.random())  # noqa: S311 - spreads waits, hides nothing
 
-    async def _ask(self, method: TelegramMethod[TelegramType]) -> Answer:
+    async def _ask(self, method: TelegramMethod[TelegramType], timeout: float | None = None) -> Answer:  # noqa: ASYNC109 (as above)
         began = time.monotonic()
-        answer = await self._session.ask(self._bot, method)
+        answer = await self._session.ask(self._bot, method, timeout)
         if self._metrics is not None:
             self._metrics.telegram_requests.labels(method.__api_method__, status_label(answer)).inc()
             self._metrics.telegram_request_seconds.observe(time.monotonic() - began)

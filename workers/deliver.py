@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from typing import Self
 
 from health import Check, CheckName, Status, get_logger
 from outbox import lane
@@ -25,51 +26,57 @@ REDIS_AWAY_S = 0.5
 NOTHING = timedelta(0)
 
 
-async def deliver_slice(parts: Parts, turn: Slice) -> None:
-    """Deliver until the slice ends; with --once, until nothing is due any more."""
-    async with Recorder(parts) as recorder:
-        await _Loop(parts, turn, recorder).run()
+class Deliverer:
+    """Claims as many lanes as may be sent now, and keeps their attempts in flight.
 
+    It lives as long as its process: a slice that ends leaves what is in flight to the next one.
+    """
 
-class _Loop:
-    """Claims as many lanes as may be sent now, and keeps their attempts in flight."""
-
-    def __init__(self, parts: Parts, turn: Slice, recorder: Recorder) -> None:
+    def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        self._turn = turn
-        self._recorder = recorder
+        self._recorder = Recorder(parts)
         self._in_flight: set[asyncio.Task[None]] = set()
-        self._backoff = Backoff()
 
-    async def run(self) -> None:
-        while self._turn.goes_on:
-            try:
-                async with watching_postgres(self._parts.health):
-                    finished = await self._step()
-                self._backoff.reset()
-            except PaceUnavailableError:
-                finished = await self._without_redis()
-            except PostgresOutOfReachError:
-                self._parts.out_of_reach.add("postgres")
-                finished = self._turn.once
-                await self._backoff.wait()
-            if finished:
-                break
+    async def __aenter__(self) -> Self:
+        await self._recorder.start()
+        return self
+
+    async def __aexit__(self, *_fault: object) -> None:
+        """Let everything in flight end, and record it."""
         if self._in_flight:
             await asyncio.wait(self._in_flight)
+        await self._recorder.stop()
 
-    async def _step(self) -> bool:
+    async def slice(self, turn: Slice) -> None:
+        """Deliver until the slice ends; with --once, until nothing is due any more."""
+        backoff = Backoff()
+        while turn.goes_on:
+            try:
+                async with watching_postgres(self._parts.health):
+                    finished = await self._step(turn)
+                backoff.reset()
+            except PaceUnavailableError:
+                await self._without_redis()
+                finished = turn.once
+            except PostgresOutOfReachError:
+                self._parts.out_of_reach.add("postgres")
+                finished = turn.once
+                await backoff.wait()
+            if finished:
+                break
+
+    async def _step(self, turn: Slice) -> bool:
         """Claim and start what may go now; tell whether a run with --once is done."""
         free = self._parts.in_flight - len(self._in_flight)
         if free == 0:
-            await asyncio.wait(self._in_flight, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(self._in_flight, timeout=LOOK_EVERY_S, return_when=asyncio.FIRST_COMPLETED)
             return False
         self._parts.lanes_waiting.clear()
         async with self._parts.pool.acquire() as conn:
             due_in = await lane.next_due(conn, Channel.TELEGRAM)
             if due_in == NOTHING:
                 due_in = await self._claim(conn, free)
-            elif self._turn.once and not self._in_flight and await self._drained(conn):
+            elif turn.once and not self._in_flight and await self._drained(conn):
                 return True
         if due_in != NOTHING:
             await self._rest(due_in)
@@ -110,8 +117,7 @@ class _Loop:
         seconds = LOOK_EVERY_S if due_in is None else min(LOOK_EVERY_S, due_in.total_seconds())
         await wait_for(self._parts.lanes_waiting, seconds)
 
-    async def _without_redis(self) -> bool:
+    async def _without_redis(self) -> None:
         self._parts.health.record(CheckName.REDIS, Check(Status.UNHEALTHY, "out of reach: nothing is sent"))
         self._parts.out_of_reach.add("redis")
         await wait_for(self._parts.stopping, REDIS_AWAY_S)
-        return self._turn.once

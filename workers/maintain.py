@@ -1,5 +1,7 @@
 """The maintain slice: settles what dead workers left, and looks at the backlog for health and metrics."""
 
+import time
+
 from health import Check, CheckName, Status, get_logger
 from outbox import backlog, lane, record
 from outbox.backlog import Backlog
@@ -28,8 +30,11 @@ async def maintain_slice(parts: Parts, turn: Slice) -> None:
     while turn.goes_on:
         try:
             async with watching_postgres(parts.health), parts.pool.acquire() as conn:
+                asked = time.monotonic()
                 while await settle(parts, conn) == LARGEST:
-                    pass
+                    asked = time.monotonic()
+                latency_ms = (time.monotonic() - asked) * 1000
+                parts.health.record(CheckName.POSTGRES, Check(Status.OK, "answers", latency_ms))
                 _show(parts, await backlog.look(conn))
         except PostgresOutOfReachError:
             parts.out_of_reach.add("postgres")

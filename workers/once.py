@@ -4,10 +4,11 @@ from redis.exceptions import RedisError
 
 from health import Health, get_logger
 from health import write as write_health
+from workers.deliver import Deliverer
 from workers.exit import Exit
 from workers.parts import wire
 from workers.preflight import preflight
-from workers.queue import SLICES, Running, enqueue, make_worker, open_queue
+from workers.queue import KINDS, Running, enqueue, make_worker, open_queue, slices_of
 from workers.settings import Settings
 from workers.watch import USES
 
@@ -25,15 +26,15 @@ async def run_once(settings: Settings) -> Exit:
     async with wire(settings, health) as parts:
         await preflight(parts)
         redis = open_queue(parts)
-        worker = make_worker(parts, Running(), redis, burst=True)
-        try:
-            for kind in SLICES:
-                await enqueue(parts, redis, kind, once=True)
-            await worker.main()
-        except (RedisError, OSError, TimeoutError):
-            parts.out_of_reach.add("redis")
-        finally:
-            await redis.aclose()
+        async with Deliverer(parts) as deliverer:
+            worker = make_worker(parts, slices_of(parts, deliverer), Running(), redis, burst=True)
+            try:
+                for kind in KINDS:
+                    await enqueue(parts, redis, kind, once=True)
+                await worker.main()
+            except (RedisError, OSError, TimeoutError):
+                parts.out_of_reach.add("redis")
+        await redis.aclose()
         if settings.health_file is not None:
             write_health(settings.health_file, health)
         log.info("run_finished", relayed=health.counters.relayed, sent=health.counters.sent, dead=health.counters.dead)

@@ -8,9 +8,10 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from arq.connections import ArqRedis
@@ -19,10 +20,10 @@ from redis.asyncio import ConnectionPool
 from redis.exceptions import RedisError
 
 from health import Check, CheckName, Status, get_logger
-from workers.deliver import deliver_slice
+from workers.deliver import Deliverer
 from workers.maintain import maintain_slice
 from workers.parts import REDIS_TIMEOUT_S, Parts
-from workers.patience import Backoff
+from workers.patience import Backoff, wait_for
 from workers.relay import relay_slice
 from workers.slice import LENGTH, Slice
 
@@ -38,7 +39,7 @@ BEAT_S = 0.25
 LEAD = timedelta(seconds=2)
 """How long before the end of a slice the next one is enqueued."""
 
-LOST_AFTER_S = 2.0
+LOST_AFTER_S = 1.0
 """A job that has not begun this long after it was enqueued is taken for lost, and enqueued again."""
 
 QUEUE_LIVES_S = 120
@@ -56,11 +57,19 @@ def read_job(data: bytes) -> dict[str, Any]:
     return job
 
 
-SLICES: dict[str, Callable[[Parts, Slice], Coroutine[Any, Any, None]]] = {
-    "relay": relay_slice,
-    "deliver": deliver_slice,
-    "maintain": maintain_slice,
-}
+KINDS = ("relay", "deliver", "maintain")
+
+Slices = Mapping[str, Callable[[Slice], Coroutine[Any, Any, None]]]
+"""What one slice of each kind does."""
+
+
+def slices_of(parts: Parts, deliverer: Deliverer) -> Slices:
+    """Bind each kind of slice to the process's parts."""
+    return {
+        "relay": partial(relay_slice, parts),
+        "deliver": deliverer.slice,
+        "maintain": partial(maintain_slice, parts),
+    }
 
 
 class Running:
@@ -73,7 +82,7 @@ class Running:
     def __init__(self) -> None:
         self._began: dict[str, float] = {}
         self._enqueued: dict[str, float] = {}
-        self._turns = {kind: asyncio.Lock() for kind in SLICES}
+        self._turns = {kind: asyncio.Lock() for kind in KINDS}
         self._waiting: set[str] = set()
         self.idle = asyncio.Event()
         """Set while no slice runs."""
@@ -113,19 +122,15 @@ class Running:
         return True
 
 
-def functions() -> list[Function]:
-    """Make the Arq functions relay, deliver and maintain."""
-    return [_function(kind) for kind in SLICES]
-
-
 def _function(kind: str) -> Function:
     async def run(ctx: Context, *, once: bool = False) -> None:
         running: Running = ctx["running"]
+        slices: Slices = ctx["slices"]
         async with running.turn(kind) as mine:
             if not mine:
                 return
             try:
-                await SLICES[kind](ctx["parts"], Slice(ctx["parts"], once=once))
+                await slices[kind](Slice(ctx["parts"], once=once))
             except Exception as fault:
                 log.error("slice_failed", job=kind, exc_info=fault)
                 raise
@@ -143,24 +148,24 @@ def open_queue(parts: Parts) -> ArqRedis:
     )
 
 
-def make_worker(parts: Parts, running: Running, redis: ArqRedis, *, burst: bool) -> Worker:
+def make_worker(parts: Parts, slices: Slices, running: Running, redis: ArqRedis, *, burst: bool) -> Worker:
     """Make the Arq worker of this process."""
     # every poll and every job would be a line; the slices log what matters
     logging.getLogger("arq").setLevel(logging.ERROR)
     return Worker(
-        functions(),
+        [_function(kind) for kind in KINDS],
         queue_name=queue_name(parts),
         redis_pool=redis,
         burst=burst,
         handle_signals=False,
-        max_jobs=2 * len(SLICES),
+        max_jobs=2 * len(KINDS),
         job_timeout=JOB_TIMEOUT,
         keep_result=0,
         poll_delay=POLL_S,
         max_tries=1,
         retry_jobs=False,
         health_check_interval=QUEUE_LIVES_S,
-        ctx={"parts": parts, "running": running},
+        ctx={"parts": parts, "slices": slices, "running": running},
         job_serializer=write_job,
         job_deserializer=read_job,
         log_results=False,
@@ -177,7 +182,10 @@ async def keep_slices(parts: Parts, running: Running, redis: ArqRedis) -> None:
     backoff = Backoff()
     while not parts.stopping.is_set():
         try:
-            for kind in SLICES:
+            asked = time.monotonic()
+            await redis.ping()
+            latency_ms = (time.monotonic() - asked) * 1000
+            for kind in KINDS:
                 if running.wants(kind):
                     await enqueue(parts, redis, kind)
             backoff.reset()
@@ -185,9 +193,8 @@ async def keep_slices(parts: Parts, running: Running, redis: ArqRedis) -> None:
             parts.health.record(CheckName.REDIS, Check(Status.UNHEALTHY, "out of reach: nothing is sent"))
             await backoff.wait()
         else:
-            if parts.health.checks[CheckName.REDIS].status is not Status.OK:
-                parts.health.record(CheckName.REDIS, Check(Status.OK, "answers"))
-            await asyncio.sleep(BEAT_S)
+            parts.health.record(CheckName.REDIS, Check(Status.OK, "answers", latency_ms))
+            await wait_for(parts.stopping, BEAT_S)
 
 
 async def enqueue(parts: Parts, redis: ArqRedis, kind: str, *, once: bool = False) -> None:

@@ -3,8 +3,6 @@
 import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from types import TracebackType
-from typing import Self
 
 import asyncpg
 
@@ -33,13 +31,12 @@ class Recorder:
         self._waiting: asyncio.Queue[tuple[Finish, asyncio.Future[None]]] = asyncio.Queue()
         self._task: asyncio.Task[None] | None = None
 
-    async def __aenter__(self) -> Self:
+    async def start(self) -> None:
+        """Begin to write."""
         self._task = asyncio.create_task(self._run())
-        return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def stop(self) -> None:
+        """End; the caller waits for its own records first."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])
@@ -63,6 +60,8 @@ class Recorder:
                 log.error("attempts_unrecorded", count=len(batch), exc_info=fault)
             for _, written in batch:
                 written.set_result(None)
+            # their lanes may be due again
+            self._parts.lanes_waiting.set()
 
     async def _write(self, finishes: Sequence[Finish]) -> Recorded:
         backoff = Backoff()

@@ -60,7 +60,7 @@ async def _relay(parts: Parts, turn: Slice) -> bool:
         if not await cursor.peek(conn):
             _fine(parts)
             if not turn.once:
-                await _sleep(parts, conn)
+                await _sleep(parts, turn, conn)
             return True
         batch = await relay.step(conn, parts.routes)
     if batch is None:
@@ -70,10 +70,10 @@ async def _relay(parts: Parts, turn: Slice) -> bool:
     return False
 
 
-async def _sleep(parts: Parts, conn: Connection) -> None:
-    """Sleep until somebody emits, looking now and then; whoever wakes from this has something to relay."""
+async def _sleep(parts: Parts, turn: Slice, conn: Connection) -> None:
+    """Sleep until somebody emits or the slice ends, looking now and then."""
     await cursor.set_asleep(conn, True)
-    while not parts.stopping.is_set():
+    while turn.goes_on:
         parts.events_waiting.clear()
         # the first look finds those who emitted before the flag stood, and so have not notified
         if await cursor.peek(conn):

@@ -3,16 +3,17 @@
 import asyncio
 import signal
 
-from arq.connections import ArqRedis
+from arq.worker import Worker
 from redis.exceptions import RedisError
 
 from health import Check, CheckName, Health, Status, build_app, get_logger, keep, listen, serve
 from outbox.database import Connection, connect
 from telegram import BotFaultError
+from workers.deliver import Deliverer
 from workers.parts import Parts, wire
 from workers.patience import OUT_OF_REACH, Backoff, wait_for
 from workers.preflight import preflight
-from workers.queue import Running, keep_slices, make_worker, open_queue
+from workers.queue import Running, keep_slices, make_worker, open_queue, slices_of
 from workers.settings import Settings
 
 log = get_logger()
@@ -24,6 +25,7 @@ USES = (CheckName.POSTGRES, CheckName.REDIS, CheckName.TELEGRAM, CheckName.RELAY
 
 ASK_TELEGRAM_EVERY_S = 60.0
 ASK_AGAIN_S = 5.0
+CANCEL_EVERY_S = 0.1
 
 
 async def watch(settings: Settings) -> None:
@@ -71,36 +73,40 @@ def _stop_on_signals(parts: Parts) -> None:
 
 
 async def _work(parts: Parts) -> None:
-    """Keep the slices running until the process stops, and wait for the last of them to end."""
+    """Keep the slices running until the process stops, and wait until everything in flight has landed."""
     running = Running()
     redis = open_queue(parts)
-    keeper = asyncio.create_task(keep_slices(parts, running, redis))
     backoff = Backoff()
-    while not parts.stopping.is_set():
-        try:
-            await _run_arq(parts, running, redis)
-        except (RedisError, OSError, TimeoutError):
-            await backoff.wait()
-    await keeper
+    async with Deliverer(parts) as deliverer:
+        slices = slices_of(parts, deliverer)
+        keeper = asyncio.create_task(keep_slices(parts, running, redis))
+        while not parts.stopping.is_set():
+            try:
+                await _run_arq(parts, make_worker(parts, slices, running, redis, burst=False))
+            except (RedisError, OSError, TimeoutError):
+                await backoff.wait()
+        await running.idle.wait()
+        await keeper
     await redis.aclose()
 
 
-async def _run_arq(parts: Parts, running: Running, redis: ArqRedis) -> None:
+async def _run_arq(parts: Parts, worker: Worker) -> None:
     """Run Arq until the process stops or Redis goes away; slices that run then go on by themselves."""
-    worker = make_worker(parts, running, redis, burst=False)
     main = asyncio.create_task(worker.main())
     stop = asyncio.create_task(parts.stopping.wait())
     try:
         await asyncio.wait({main, stop}, return_when=asyncio.FIRST_COMPLETED)
         if main.done():
             main.result()
-        await running.idle.wait()
     finally:
         stop.cancel()
-        main.cancel()
-        # what Arq could not write about an ended slice is nobody's loss
+        while not main.done():
+            # again and again: a Redis client that is just connecting can swallow it
+            main.cancel()
+            await asyncio.wait({main}, timeout=CANCEL_EVERY_S)
         await asyncio.gather(main, stop, return_exceptions=True)
         for task in worker.tasks.values():
+            # what Arq could not write about an ended slice is nobody's loss
             task.add_done_callback(_forget)
 
 
@@ -137,7 +143,7 @@ def _termination(conn: Connection) -> asyncio.Event:
 
 async def _ask_telegram(parts: Parts) -> None:
     """Ask who the bot is, at the start and as long as Telegram does not answer."""
-    while True:
+    while not parts.stopping.is_set():
         try:
             await parts.sender.get_me()
             parts.health.record(CheckName.TELEGRAM, Check(Status.OK, "answers"))

@@ -81,7 +81,6 @@ create table outbox.delivery (
 comment on table outbox.delivery is 'One event, one recipient, one channel. In-app: only those that were skipped, the notification is the record.';
 create index delivery_open on outbox.delivery (lane_id, id) where phase = 'open';
 create index delivery_stuck on outbox.delivery (id) where phase = 'stuck';
-create index delivery_expiry on outbox.delivery (expires_at) where phase = 'open' and expires_at is not null;
 
 create table outbox.attempt (
   id bigint generated always as identity primary key,

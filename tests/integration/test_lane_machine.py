@@ -251,7 +251,7 @@ class LaneMachine(RuleBasedStateMachine):
         assert (await prove(self.conn, LONG_AGO)).waiting == 0
 
 
-ENDED = "update outbox.lane set lease_until = now() where lease_until is not null"
+ENDED = "update outbox.lane set lease_until = '-infinity' where lease_until is not null"
 CHOOSE = """
 insert into outbox.preference values ($1, 'security', 'telegram', $2)
 on conflict (recipient, category, channel) do update set enabled = excluded.enabled

@@ -153,7 +153,7 @@ async def test_a_foreign_cursor_is_refused(stage: Stage) -> None:
 
 
 async def test_two_runs_share_the_work(stage: Stage) -> None:
-    """Two runs at once share the work, each chat in order, nothing twice; `--once` alone is short for `worker --once`."""
+    """Two runs at once share the work, each chat in order, nothing twice; `--once` alone starts one too."""
     people = {f"u{number}": 100 + number for number in range(20)}
     await stage.people(people)
     for number in range(10):

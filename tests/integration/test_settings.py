@@ -115,7 +115,7 @@ def test_an_empty_file_holds_no_secret(environment: Environment, tmp_path: Path)
     """A secret's file without contents is as good as none."""
     (tmp_path / "secret").write_text("\n")
     found = environment.load(REDIS_URL_FILE=str(tmp_path / "secret"))
-    with pytest.raises(SettingsError, match="^REDIS_URL is not set"):
+    with pytest.raises(SettingsError, match=r"^REDIS_URL is not set"):
         found.secret("REDIS_URL")
 
 
@@ -123,7 +123,7 @@ def test_a_file_that_cannot_be_read_is_named(environment: Environment, tmp_path:
     """A named file that is missing, a directory, or no text ends the start with the variable's name."""
     (tmp_path / "binary").write_bytes(b"\xff\xfe" + SECRET.encode())
     for wrong in (tmp_path / "missing", tmp_path, tmp_path / "binary"):
-        with pytest.raises(SettingsError, match="^REDIS_URL_FILE cannot be read") as told:
+        with pytest.raises(SettingsError, match=r"^REDIS_URL_FILE cannot be read") as told:
             environment.load(REDIS_URL_FILE=str(wrong))
         assert SECRET not in str(told.value)
 
@@ -144,7 +144,6 @@ WRONG = [
     ("BOT_RATE", "nan"),
     ("BOT_RATE", "inf"),
     ("CHAT_RATE", "-1"),
-    ("CHAT_RATE", "inf"),
     ("GROUP_RATE_PER_MINUTE", "18/min"),
     ("PAID_BROADCAST", "perhaps"),
     ("RETRY_SCHEDULE", "5,soon"),

@@ -29,7 +29,7 @@ async def test_three_workers_share_the_work(stage: Stage) -> None:
 
 
 async def test_sigterm_records_what_is_in_flight(stage: Stage) -> None:
-    """SIGTERM under load exits 0 with everything in flight recorded and no lease left; the next worker does the rest."""
+    """SIGTERM under load exits 0 with what was in flight recorded and no lease left; the next worker goes on."""
     people = {f"u{number}": 100 + number for number in range(30)}
     await stage.people(people)
     for number in range(4):

@@ -47,11 +47,16 @@ async def _look() -> Backlog:
         return await backlog.look(conn)
 
 
+UNHEALTHY = 2
+"""Exit code of `print-health` where nothing can be said."""
+
+
 def print_health(*, as_json: Json = False) -> None:
     """Show the health file. Exits 0 healthy, 1 degraded, 2 unhealthy, stale or missing."""
     settings = load()
     if settings.health_file is None:
-        raise SettingsError("HEALTH_FILE is not set")
+        typer.echo("vestnik: HEALTH_FILE is not set", err=True)
+        raise typer.Exit(UNHEALTHY)
     report = read_health(settings.health_file)
     if as_json:
         print_json(report.facts or {"status": "unhealthy", "reason": report.reason})

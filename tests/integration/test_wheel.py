@@ -1,0 +1,94 @@
+"""The wheel: it holds all that runs need, and works in an environment without the project's folder."""
+
+import importlib.util
+import shutil
+import site
+import subprocess
+import sys
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.integration.stage import PROJECT
+
+LEFT_OUT = shutil.ignore_patterns(".*", "build", "dist", "*.egg-info", "__pycache__", "tests")
+
+
+def _run(*command: str | Path, cwd: Path) -> str:
+    done = subprocess.run([str(word) for word in command], cwd=cwd, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build the wheel from a copy, so that nothing is left in the project's folder."""
+    folder = tmp_path_factory.mktemp("wheel")
+    shutil.copytree(PROJECT, folder / "project", ignore=LEFT_OUT)
+    # with the environment's setuptools no registry is asked
+    isolated = [] if importlib.util.find_spec("setuptools") is None else ["--no-build-isolation"]
+    pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "wheel", "--no-deps", *isolated)
+    _run(*pip, "--wheel-dir", folder, folder / "project", cwd=folder)
+    (made,) = folder.glob("vestnik-*.whl")
+    return made
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Install the wheel into a new environment that borrows the dependencies, but not the project, from this one."""
+    folder = tmp_path_factory.mktemp("empty") / "venv"
+    venv.create(folder, with_pip=False)
+    (packages,) = folder.glob("lib/python3*/site-packages")
+    pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", folder / "bin" / "python")
+    _run(*pip, "install", "--no-deps", "--no-index", wheel, cwd=folder)
+    # .pth files in a borrowed folder are not read, so its editable install of the project stays unknown
+    (packages / "borrowed.pth").write_text("".join(f"{path}\n" for path in site.getsitepackages()))
+    return folder / "bin"
+
+
+def test_the_wheel_holds_all_that_is_not_python(wheel: Path) -> None:
+    """SQL, the limiter's script, the sample and its catalog, and every package of the project are in the wheel."""
+    names = set(zipfile.ZipFile(wheel).namelist())
+    assert names >= {
+        "outbox/migrations/0001_event.sql",
+        "outbox/migrations/0002_delivery.sql",
+        "outbox/migrations/0003_inbox.sql",
+        "telegram/pace.lua",
+        "examples/marketplace/events.jsonl",
+        "examples/marketplace/recipients.jsonl",
+        "examples/marketplace/expected.json",
+        "examples/marketplace/catalog/catalog.toml",
+        "examples/marketplace/catalog/en.toml",
+        "examples/marketplace/catalog/ru.toml",
+    }
+    parts = ("examples", "health", "inapp", "outbox", "telegram", "workers")
+    wanted = {str(file.relative_to(PROJECT)) for part in parts for file in (PROJECT / part).rglob("*.py")}
+    assert wanted - names == set()
+    assert not [name for name in names if name.startswith(("tests/", "docs/", "deploy/"))]
+
+
+def test_what_is_installed_is_what_runs(installed: Path, tmp_path: Path) -> None:
+    """In the new environment the packages come from the wheel and not from the project's folder."""
+    show = "import outbox, workers.command, telegram.simulator; print(outbox.__file__)"
+    found = Path(_run(installed / "python", "-c", show, cwd=tmp_path).strip())
+    assert found.is_relative_to(installed.parent)
+
+
+def test_the_command_runs_without_the_project(installed: Path, tmp_path: Path) -> None:
+    """`vestnik --help` names the commands, and `vestnik migrate --sql` prints the SQL of the project's files."""
+    told = _run(installed / "vestnik", "--help", cwd=tmp_path)
+    for command in ("demo", "migrate", "emit", "load", "worker", "simulator", "status", "trace", "prove"):
+        assert f" {command} " in told
+    printed = _run(installed / "vestnik", "migrate", "--sql", cwd=tmp_path)
+    files = sorted((PROJECT / "outbox" / "migrations").glob("*.sql"))
+    assert [file.name for file in files if file.read_text().strip() not in printed] == []
+
+
+def test_the_sample_runs_without_the_project(installed: Path, tmp_path: Path) -> None:
+    """The installed sample's catalog renders without a fault, in a folder that knows nothing of the project."""
+    find = "from workers.sample import CATALOG; print(CATALOG)"
+    folder = _run(installed / "python", "-c", find, cwd=tmp_path).strip()
+    told = _run(installed / "vestnik", "catalog", "check", "--dir", folder, cwd=tmp_path)
+    assert told == "10 types in en, ru: 0 problems\n"
