@@ -186,6 +186,13 @@ where not exists (select from outbox.relayed r where r.event_id = e.id)
   and not exists (select from outbox.scheduled s where s.event_id = e.id)
 """
 
+# 3 is below every transaction id of every cluster: what has been read must not come up again with the other one's
+REBASE_READ = """
+update outbox.event e set xid = '3' where not pg_visible_in_snapshot(e.xid, $1::text::pg_snapshot)
+  and (exists (select from outbox.relayed r where r.event_id = e.id)
+    or exists (select from outbox.scheduled s where s.event_id = e.id))
+"""
+
 
 async def rebase(conn: Connection, consumer: str = RELAY) -> int:
     """Start a fresh window in this cluster with the events that were not yet relayed; return how many.
@@ -196,6 +203,7 @@ async def rebase(conn: Connection, consumer: str = RELAY) -> int:
     async with conn.transaction():
         seen = await conn.fetchval("select pg_current_snapshot()::text")
         await conn.execute("select from outbox.cursor where consumer = $1 for update", consumer)
+        await conn.execute(REBASE_READ, seen)
         status = await conn.execute(REBASE_EVENTS)
         await conn.execute(REBASE_CURSOR, consumer, seen)
     return int(status.rsplit(" ", 1)[-1])

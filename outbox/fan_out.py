@@ -194,11 +194,12 @@ returning channel, recipient, id
 
 # a delivery is born pending, or skipped with its reason
 QUEUE = """
-insert into outbox.delivery (event_id, lane_id, channel, recipient, state, reason, expires_at, settled_at)
+insert into outbox.delivery
+  (event_id, lane_id, channel, recipient, state, reason, expires_at, created_at, settled_at)
 select event_id, lane_id, channel, recipient, case when skip is null then 'pending' else 'skipped' end, skip,
-  expires_at, case when skip is not null then now() end
+  expires_at, moment, case when skip is not null then moment end
 from unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::timestamptz[])
-  as a (event_id, lane_id, channel, recipient, skip, expires_at)
+  as a (event_id, lane_id, channel, recipient, skip, expires_at), clock_timestamp() as moment
 """
 
 

@@ -1,11 +1,15 @@
 """Migrations: plain numbered SQL files, applied once, in order, by one deploy at a time."""
 
+import asyncio
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from importlib.resources import files
+
+import asyncpg
 
 from outbox.database import Connection
 from outbox.error import MigrationError
@@ -15,6 +19,11 @@ NO_TRANSACTION = "-- no transaction"
 
 DEPLOY_LOCK = 0x7665_7374_6E69_6B
 """Advisory lock that makes ten deploys at once one after another ("vestnik" in ASCII)."""
+
+
+END_OF_STATEMENT = re.compile(r";[ \t]*\n")
+
+ASK_EVERY_S = 0.1
 
 
 class Standing(StrEnum):
@@ -128,7 +137,9 @@ async def migrate(conn: Connection) -> list[Migration]:
         MigrationError: an applied file has changed, or a file failed; what came before it stays applied.
 
     """
-    await conn.execute("select pg_advisory_lock($1)", DEPLOY_LOCK)
+    # Asked again and again: who waits inside the lock call holds a snapshot, which CREATE INDEX CONCURRENTLY waits for.
+    while not await conn.fetchval("select pg_try_advisory_lock($1)", DEPLOY_LOCK):  # noqa: ASYNC110 (as said)
+        await asyncio.sleep(ASK_EVERY_S)
     try:
         if not await conn.fetchval(EXISTS):
             await conn.execute(CREATE_TABLE)
@@ -149,10 +160,19 @@ NOTE_APPLIED = "insert into outbox.migration (number, name, checksum) values ($1
 
 
 async def _apply(conn: Connection, migration: Migration) -> None:
-    if migration.transactional:
-        async with conn.transaction():
-            await conn.execute(migration.sql)
-            await conn.execute(NOTE_APPLIED, migration.number, migration.name, migration.checksum)
-        return
-    await conn.execute(migration.sql)
+    try:
+        if migration.transactional:
+            async with conn.transaction():
+                await _run(conn, migration, [migration.sql])
+        else:
+            # several statements in one call would be a transaction after all
+            await _run(conn, migration, END_OF_STATEMENT.split(migration.sql))
+    except asyncpg.PostgresError as fault:
+        hint = getattr(fault, "hint", None)
+        raise MigrationError(f"{migration.name} failed: {fault}{f' ({hint})' if hint else ''}") from fault
+
+
+async def _run(conn: Connection, migration: Migration, statements: Sequence[str]) -> None:
+    for statement in statements:
+        await conn.execute(statement)
     await conn.execute(NOTE_APPLIED, migration.number, migration.name, migration.checksum)

@@ -12,7 +12,7 @@ class Gap:
 
     fault: str
     """`lost`: behind the cursor, never relayed; `missing`: routed, but no record; `twice`: two records in one inbox;
-    `orphan`: a record without its event or lane."""
+    `orphan`: a record without its event or lane, or for somebody whom the event was not for."""
     event_id: int
     channel: str | None = None
     recipient: str | None = None
@@ -85,11 +85,15 @@ where e.created_at >= $1 and (d.id is null) = (n.event_id is null)
 
 ORPHANS = """
 select 'orphan', d.event_id, d.channel, d.recipient from outbox.delivery d
-where not exists (select from outbox.relayed r join outbox.event e on e.id = r.event_id where r.event_id = d.event_id)
+where not exists (
+    select from outbox.relayed r join outbox.event e on e.id = r.event_id
+    where r.event_id = d.event_id and d.channel = any (r.channels) and d.recipient = any (e.recipients))
    or not exists (select from outbox.lane l where l.id = d.lane_id)
 union all
 select 'orphan', n.event_id, 'inapp', n.recipient from outbox.notification n
-where not exists (select from outbox.relayed r join outbox.event e on e.id = r.event_id where r.event_id = n.event_id)
+where not exists (
+    select from outbox.relayed r join outbox.event e on e.id = r.event_id
+    where r.event_id = n.event_id and 'inapp' = any (r.channels) and n.recipient = any (e.recipients))
 """
 
 

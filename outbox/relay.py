@@ -30,6 +30,7 @@ class Batch:
 POSTPONE = """
 insert into outbox.scheduled (event_id, due_at)
 select id, deliver_at from outbox.event where id = any($1::bigint[])
+on conflict do nothing
 """
 
 # the next events whose time has come

@@ -31,6 +31,7 @@ select event_id from outbox.delivery where id = $1
 FIND_REQUEST = "select id from outbox.event where request_id = $1"
 
 STEPS = """
+select * from (
 select e.created_at as at, 'emitted' as what, e.id as event_id, null::bigint as delivery_id, null as channel,
   null as recipient, null as state, null as reason, null::real as seconds
 from outbox.event e where e.id = any($1::bigint[])
@@ -55,7 +56,11 @@ union all
 select coalesce(d.settled_at, now()), case when d.settled_at is null then 'stands' else 'settled' end, d.event_id,
   d.id, d.channel, d.recipient, d.state, d.reason, null
 from outbox.delivery d where d.event_id = any($1::bigint[])
-order by at, event_id, delivery_id nulls first
+) s
+order by at, event_id,
+  array_position(
+    array['emitted', 'scheduled', 'relayed', 'notified', 'queued', 'attempted', 'settled', 'stands'], what),
+  delivery_id nulls first
 """
 
 

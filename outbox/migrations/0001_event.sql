@@ -63,7 +63,7 @@ from pg_current_snapshot() as seen, pg_control_system() as cluster;
 create table outbox.relayed (
   event_id bigint primary key,
   channels text[] not null constraint relayed_channels_known check (channels <@ array['telegram', 'inapp']),
-  relayed_at timestamptz not null default now()
+  relayed_at timestamptz not null default clock_timestamp()
 );
 comment on table outbox.relayed is 'One row per event that was fanned out, with the channels it was routed to; none: its type was unknown.';
 

@@ -73,7 +73,7 @@ create table outbox.delivery (
   due_at timestamptz not null default now(),
   expires_at timestamptz,
   message_id bigint,
-  created_at timestamptz not null default now(),
+  created_at timestamptz not null default clock_timestamp(),
   settled_at timestamptz
     constraint delivery_settled_when_done check ((settled_at is null) = (state in ('pending', 'sending'))),
   unique (event_id, lane_id)

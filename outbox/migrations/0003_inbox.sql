@@ -16,7 +16,7 @@ create table outbox.notification (
   type text collate "C" not null,
   category text collate "C" not null,
   version bigint not null,
-  created_at timestamptz not null default now(),
+  created_at timestamptz not null default clock_timestamp(),
   read_at timestamptz,
   primary key (recipient, id),
   unique (recipient, event_id)
