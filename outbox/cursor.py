@@ -124,13 +124,14 @@ async def read(conn: Connection, window: Window, limit: int, rows: int) -> tuple
     if window.closed:
         window = replace(window, high=window.now)
     found = await conn.fetch(READ, window.low, window.high, window.at_xid, window.at_id, limit)
-    events = _within(rows, [Position(*row) for row in found])
+    events = within(rows, [Position(*row) for row in found])
     if len(events) == len(found) < limit:
         return events, Window(window.consumer, low=window.high, high=window.high)
     return events, replace(window, at_xid=events[-1].xid, at_id=events[-1].id)
 
 
-def _within(rows: int, events: list[Position]) -> list[Position]:
+def within(rows: int, events: list[Position]) -> list[Position]:
+    """Keep the first events that have at most so many recipients together, one event at the least."""
     total = accumulate(len(event.recipients) for event in events)
     fitting = sum(1 for count in total if count <= rows)
     return events[: max(1, fitting)]

@@ -33,20 +33,23 @@ select id, deliver_at from outbox.event where id = any($1::bigint[])
 on conflict do nothing
 """
 
-# the next events whose time has come
-TAKE_DUE = """
-delete from outbox.scheduled s using (
-  select event_id from outbox.scheduled where due_at <= now() order by due_at, event_id limit $1 for update skip locked
-) due, outbox.event e
-where s.event_id = due.event_id and e.id = s.event_id
-returning e.id, e.xid::text, e.type, e.recipients, s.due_at, e.expires_at, false
+# the next events whose time has come; nobody else takes them, for the cursor is locked
+DUE = """
+select e.id, e.xid::text, e.type, e.recipients, s.due_at, e.expires_at, false
+from outbox.scheduled s join outbox.event e on e.id = s.event_id
+where s.due_at <= now() order by s.due_at, s.event_id limit $1
 """
+
+UNSCHEDULE = "delete from outbox.scheduled where event_id = any($1::bigint[])"
 
 EVENTS = 5_000
 """Events in one batch: large enough that the fixed cost of a transaction does not count."""
 
 ROWS = 20_000
-"""Event-recipient pairs in one batch, so that events for many people do not make it grow without bound."""
+"""Event-recipient pairs in one batch, so that events for many people do not make it grow without bound.
+
+Events from the log and events that were scheduled have it each for themselves: neither starves the other.
+"""
 
 
 async def step(conn: Connection, routes: Mapping[str, Route], limit: int = EVENTS) -> Batch | None:
@@ -64,8 +67,7 @@ async def step(conn: Connection, routes: Mapping[str, Route], limit: int = EVENT
         later = [event.id for event in events if event.later]
         if later:
             await conn.execute(POSTPONE, later)
-        due = [event for event in events if not event.later]
-        due += [cursor.Position(*row) for row in await conn.fetch(TAKE_DUE, limit)]
+        due = [event for event in events if not event.later] + await _take_due(conn, limit)
         written = await fan_out(conn, routes, due) if due else NOTHING
         await cursor.advance(conn, after)
     types = Counter(event.type for event in due)
@@ -76,3 +78,10 @@ async def step(conn: Connection, routes: Mapping[str, Route], limit: int = EVENT
         oldest=min((event.created_at for event in due), default=None),
         more=not after.closed,
     )
+
+
+async def _take_due(conn: Connection, limit: int) -> list[cursor.Position]:
+    due = cursor.within(ROWS, [cursor.Position(*row) for row in await conn.fetch(DUE, limit)])
+    if due:
+        await conn.execute(UNSCHEDULE, [event.id for event in due])
+    return due

@@ -22,7 +22,7 @@ from workers.process import process
 
 PROJECT = Path(__file__).parents[2]
 MARKETPLACE = PROJECT / "examples" / "marketplace"
-PATIENCE_S = 25.0
+PATIENCE_S = 60.0
 """How long a fact may take on a machine that is busy with something else."""
 
 FAST = {"BOT_RATE": "1000", "CHAT_RATE": "1000"}
@@ -85,10 +85,10 @@ class Stage:
     control: str
     conn: Connection
 
-    def run(self, *arguments: str, timeout: float = PATIENCE_S, **environment: str | None) -> Finished:
+    def run(self, *arguments: str, **environment: str | None) -> Finished:
         """Run `python -m workers ARGUMENTS` to its end; None takes a variable away."""
         with self.started(*arguments, **environment) as running:
-            out, err = running.communicate(timeout=timeout)
+            out, err = running.communicate(timeout=PATIENCE_S)
         return Finished(running.returncode, out, err)
 
     @contextmanager
@@ -134,7 +134,8 @@ class Stage:
 
     async def states(self) -> dict[str, int]:
         """Count the deliveries by state."""
-        return dict(await self.conn.fetch("select state, count(*) from outbox.delivery group by 1"))
+        rows = await self.conn.fetch("select state, count(*) from outbox.delivery group by 1")
+        return {state: number for state, number in rows}
 
     async def count_sent(self) -> int:
         """Count the deliveries that are recorded as sent."""

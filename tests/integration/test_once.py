@@ -70,7 +70,8 @@ async def test_a_dependency_out_of_reach_is_told_by_exit_code_2(stage: Stage) ->
         run = stage.run("worker", "--once", **environment)
         assert run.code == 2, run
         assert SECRET not in run.out + run.err
-    assert await stage.conn.fetch("select state, attempts from outbox.delivery") == [("pending", 0)]
+    rows = await stage.conn.fetch("select state, attempts from outbox.delivery")
+    assert [tuple(row) for row in rows] == [("pending", 0)]
     # what waits for the bot's breaker is due now
     await stage.conn.execute("update outbox.lane set due_at = now() where due_at is not null")
     assert stage.run("worker", "--once").code == 0

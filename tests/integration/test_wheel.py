@@ -1,12 +1,12 @@
 """The wheel: it holds all that runs need, and works in an environment without the project's folder."""
 
-import importlib.util
 import shutil
 import site
 import subprocess
 import sys
 import venv
 import zipfile
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import pytest
@@ -22,14 +22,21 @@ def _run(*command: str | Path, cwd: Path) -> str:
     return done.stdout
 
 
+def _isolation() -> list[str]:
+    """Ask no registry where this environment can build by itself."""
+    try:
+        able = int(version("setuptools").split(".")[0]) >= 77
+    except PackageNotFoundError:
+        able = False
+    return ["--no-build-isolation"] if able else []
+
+
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Build the wheel from a copy, so that nothing is left in the project's folder."""
     folder = tmp_path_factory.mktemp("wheel")
     shutil.copytree(PROJECT, folder / "project", ignore=LEFT_OUT)
-    # with the environment's setuptools no registry is asked
-    isolated = [] if importlib.util.find_spec("setuptools") is None else ["--no-build-isolation"]
-    pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "wheel", "--no-deps", *isolated)
+    pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "wheel", "--no-deps", *_isolation())
     _run(*pip, "--wheel-dir", folder, folder / "project", cwd=folder)
     (made,) = folder.glob("vestnik-*.whl")
     return made
