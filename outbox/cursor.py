@@ -50,7 +50,7 @@ class Position(NamedTuple):
 PEEK = """
 select c.low::text <> c.high::text
   or exists (select from outbox.event e where e.xid >= pg_snapshot_xmax(c.low))
-  or exists (select from pg_snapshot_xip(c.low) x join outbox.event e on e.xid = x)
+  or exists (select from pg_snapshot_xip(c.low) x, lateral (select from outbox.event e where e.xid = x limit 1) e)
   or exists (select from outbox.scheduled s where s.due_at <= now())
   -- a cursor that `lock` will refuse
   or pg_snapshot_xmax(c.high) > pg_snapshot_xmax(pg_current_snapshot())

@@ -27,10 +27,12 @@ SETTINGS: Mapping[str, str] = {
     "enable_seqscan": "off",
     "enable_hashjoin": "off",
     "enable_mergejoin": "off",
+    # and one plan for every batch: made once, and not by guesses about the values of this one
+    "plan_cache_mode": "force_generic_plan",
 }
 
 
-FREE_PLANNER = "set enable_seqscan = on; set enable_hashjoin = on; set enable_mergejoin = on"
+FREE_PLANNER = "set enable_seqscan = on; set enable_hashjoin = on; set enable_mergejoin = on; set plan_cache_mode = auto"
 """For a connection that reads whole tables."""
 
 

@@ -135,7 +135,7 @@ class Stage:
     async def states(self) -> dict[str, int]:
         """Count the deliveries by state."""
         rows = await self.conn.fetch("select state, count(*) from outbox.delivery group by 1")
-        return {state: number for state, number in rows}
+        return {row["state"]: row["count"] for row in rows}
 
     async def count_sent(self) -> int:
         """Count the deliveries that are recorded as sent."""
