@@ -62,7 +62,8 @@ class Deliverer:
                 self._parts.out_of_reach.add("postgres")
                 finished = turn.once
                 await backoff.wait()
-            if finished:
+            # a run with --once tells whoever started it, instead of waiting for what may take hours
+            if finished or (turn.once and self._parts.out_of_reach):
                 break
 
     async def _step(self, turn: Slice) -> bool:

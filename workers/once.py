@@ -10,6 +10,7 @@ from workers.parts import wire
 from workers.preflight import preflight
 from workers.queue import KINDS, Running, enqueue, make_worker, open_queue, slices_of
 from workers.settings import Settings
+from workers.stop import stop_on_signals
 from workers.watch import USES
 
 log = get_logger()
@@ -25,6 +26,7 @@ async def run_once(settings: Settings) -> Exit:
     health = Health("worker", settings.instance, USES)
     async with wire(settings, health) as parts:
         await preflight(parts)
+        stop_on_signals(parts)
         redis = open_queue(parts)
         async with Deliverer(parts) as deliverer:
             worker = make_worker(parts, slices_of(parts, deliverer), Running(), redis, burst=True)

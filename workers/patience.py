@@ -8,7 +8,14 @@ import asyncpg
 
 from health import Check, CheckName, Health, Status
 
+REFUSED = (
+    asyncpg.InvalidCatalogNameError,
+    asyncpg.InvalidAuthorizationSpecificationError,
+)
+"""PostgreSQL answers, but not to this DATABASE_URL: no such database, role or password."""
+
 OUT_OF_REACH = (
+    *REFUSED,
     OSError,
     TimeoutError,
     asyncpg.PostgresConnectionError,

@@ -88,6 +88,7 @@ def _note(parts: Parts, batch: Batch) -> None:
         parts.metrics.events_relayed.labels(label).inc(count)
     if batch.unrouted:
         log.warning("events_unrouted", count=batch.unrouted)
+    parts.metrics.deliveries.labels("inapp", "delivered", "").inc(batch.written.notifications)
     parts.health.counters.relayed += sum(batch.relayed.values())
     if batch.oldest is not None:
         parts.metrics.relay_lag_seconds.set((datetime.now(UTC) - batch.oldest).total_seconds())

@@ -89,7 +89,7 @@ where d.channel = 'telegram' group by 1, 2
 COUNTS = """
 select (select count(*) from outbox.event) as events,
   (select count(*) from outbox.notification) as notifications,
-  (select coalesce(sum(unread), 0) from outbox.inbox) as unread
+  (select coalesce(sum(unread), 0)::bigint from outbox.inbox) as unread
 """
 
 

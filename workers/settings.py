@@ -1,18 +1,29 @@
 """Settings: from the environment, from files named by NAME_FILE, or from systemd credentials of that name."""
 
 import os
+import re
 import socket
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, HttpUrl, SecretStr, ValidationError, field_validator
+from pydantic import Field, HttpUrl, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from outbox.decision import SCHEDULE
 
 SECRETS = ("DATABASE_URL", "REDIS_URL", "TELEGRAM_BOT_TOKEN", "OUTBOX_CONSUMER_SECRET", "INBOX_JWT_SECRET")
+
+
+SHAPES = {
+    "database_url": (re.compile(r"postgres(ql)?://"), "it must begin with postgresql://"),
+    "redis_url": (re.compile(r"(rediss?|unix)://"), "it must begin with redis://, rediss:// or unix://"),
+    "telegram_bot_token": (re.compile(r"\d+:[A-Za-z0-9_-]+$"), "it must look like 123456:ABC-def"),
+}
+"""What a secret looks like, and the words for one that does not."""
+
+LONGEST_DELAY_S = 30 * 24 * 3600
 
 
 class SettingsError(Exception):
@@ -38,11 +49,11 @@ class Settings(BaseSettings):
     """Where a worker serves /metrics and its probes; nowhere by default."""
     log_level: str = "info"
     log_format: str = "json"
-    bot_rate: float = Field(default=25, gt=0)
+    bot_rate: float = Field(default=25, gt=0, allow_inf_nan=False)
     """Messages per second of the bot in all."""
-    chat_rate: float = Field(default=1, gt=0)
+    chat_rate: float = Field(default=1, gt=0, allow_inf_nan=False)
     """Messages per second of one private chat."""
-    group_rate_per_minute: float = Field(default=18, gt=0)
+    group_rate_per_minute: float = Field(default=18, gt=0, allow_inf_nan=False)
     paid_broadcast: bool = False
     retry_schedule: Annotated[tuple[timedelta, ...], NoDecode] = SCHEDULE
     """Seconds to wait after each failed attempt, comma-separated; after the last the delivery dies."""
@@ -53,7 +64,18 @@ class Settings(BaseSettings):
     def _split(cls, value: object) -> object:
         if not isinstance(value, str):
             return value
-        return tuple(timedelta(seconds=float(part)) for part in value.split(","))
+        seconds = [float(part) for part in value.split(",")]
+        if not all(0 <= delay <= LONGEST_DELAY_S for delay in seconds):
+            raise ValueError(f"each delay must lie between 0 and {LONGEST_DELAY_S} seconds")
+        return tuple(timedelta(seconds=delay) for delay in seconds)
+
+    @field_validator("database_url", "redis_url", "telegram_bot_token")
+    @classmethod
+    def _shaped(cls, value: SecretStr | None, field: ValidationInfo) -> SecretStr | None:
+        shape, words = SHAPES[str(field.field_name)]
+        if value is not None and value.get_secret_value() and not shape.match(value.get_secret_value()):
+            raise ValueError(words)
+        return value
 
     def secret(self, name: str) -> str:
         """Return a secret by its name in the environment.
@@ -86,7 +108,7 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
     except ValidationError as invalid:
         fault = invalid.errors(include_input=False, include_url=False, include_context=False)[0]
         name = str(fault["loc"][0]).upper()
-        raise SettingsError(f"{name} is malformed: {fault['msg']}") from None
+        raise SettingsError(f"{name} is malformed: {fault['msg'].removeprefix('Value error, ')}") from None
 
 
 def _from_file(name: str, environment: Mapping[str, str]) -> str | None:

@@ -1,7 +1,6 @@
 """`vestnik worker --watch`: deliver for ever, and end in order on SIGTERM."""
 
 import asyncio
-import signal
 
 from arq.worker import Worker
 from redis.exceptions import RedisError
@@ -15,6 +14,7 @@ from workers.patience import OUT_OF_REACH, Backoff, wait_for
 from workers.preflight import preflight
 from workers.queue import Running, keep_slices, make_worker, open_queue, slices_of
 from workers.settings import Settings
+from workers.stop import stop_on_signals
 
 log = get_logger()
 
@@ -38,7 +38,7 @@ async def watch(settings: Settings) -> None:
     health = Health("worker", settings.instance, USES)
     async with wire(settings, health) as parts:
         await preflight(parts)
-        _stop_on_signals(parts)
+        stop_on_signals(parts)
         listeners = [listen(bind) for bind in {settings.metrics_bind, settings.http_bind} if bind]
         parts.metrics.heartbeat_timestamp_seconds.set_function(health.heartbeat_timestamp)
         app = build_app(health, parts.metrics.registry)
@@ -55,21 +55,6 @@ async def watch(settings: Settings) -> None:
             for task in beside:
                 task.cancel()
     log.info("worker_stopped", sent=health.counters.sent, relayed=health.counters.relayed)
-
-
-def _stop_on_signals(parts: Parts) -> None:
-    loop = asyncio.get_running_loop()
-    known = (signal.SIGTERM, signal.SIGINT)
-
-    def stop(number: signal.Signals) -> None:
-        log.info("worker_stopping", signal=number.name)
-        parts.stopping.set()
-        for other in known:
-            loop.remove_signal_handler(other)
-            signal.signal(other, signal.SIG_DFL)
-
-    for number in known:
-        loop.add_signal_handler(number, stop, number)
 
 
 async def _work(parts: Parts) -> None:

@@ -10,6 +10,13 @@ from tests.integration.stage import Stage
 from workers.settings import SECRETS, Settings, SettingsError, load
 
 SECRET = "hunter2"
+SHAPED = {
+    "DATABASE_URL": f"postgresql://vestnik:{SECRET}@localhost/app",
+    "REDIS_URL": f"redis://:{SECRET}@localhost",
+    "TELEGRAM_BOT_TOKEN": f"123:{SECRET}",
+    "OUTBOX_CONSUMER_SECRET": SECRET,
+    "INBOX_JWT_SECRET": SECRET,
+}
 SETTINGS = {
     *SECRETS,
     "BOT_RATE",
@@ -82,24 +89,24 @@ def test_every_setting_comes_from_its_variable(environment: Environment) -> None
 @pytest.mark.parametrize("name", SECRETS)
 def test_a_secret_may_stand_in_a_file(environment: Environment, tmp_path: Path, name: str) -> None:
     """`NAME_FILE` names a file with the secret; the line's end is no part of it."""
-    (tmp_path / "secret").write_text(f"{SECRET}\n")
-    assert environment.load(**{f"{name}_FILE": str(tmp_path / "secret")}).secret(name) == SECRET
+    (tmp_path / "secret").write_text(f"{SHAPED[name]}\n")
+    assert environment.load(**{f"{name}_FILE": str(tmp_path / "secret")}).secret(name) == SHAPED[name]
 
 
 @pytest.mark.parametrize("name", SECRETS)
 def test_a_secret_may_be_a_systemd_credential(environment: Environment, tmp_path: Path, name: str) -> None:
     """A file of the setting's name in CREDENTIALS_DIRECTORY is the secret."""
-    (tmp_path / name).write_text(f"{SECRET}\n")
-    assert environment.load(CREDENTIALS_DIRECTORY=str(tmp_path)).secret(name) == SECRET
+    (tmp_path / name).write_text(f"{SHAPED[name]}\n")
+    assert environment.load(CREDENTIALS_DIRECTORY=str(tmp_path)).secret(name) == SHAPED[name]
 
 
 def test_the_nearest_source_of_a_secret_wins(environment: Environment, tmp_path: Path) -> None:
     """The variable goes before the named file, the named file before the credential."""
-    (tmp_path / "REDIS_URL").write_text("from the credential")
-    (tmp_path / "file").write_text("from the file")
-    assert environment.load(CREDENTIALS_DIRECTORY=str(tmp_path)).secret("REDIS_URL") == "from the credential"
-    assert environment.load(REDIS_URL_FILE=str(tmp_path / "file")).secret("REDIS_URL") == "from the file"
-    assert environment.load(REDIS_URL="from the variable").secret("REDIS_URL") == "from the variable"
+    (tmp_path / "REDIS_URL").write_text("redis://from-the-credential")
+    (tmp_path / "file").write_text("redis://from-the-file")
+    assert environment.load(CREDENTIALS_DIRECTORY=str(tmp_path)).secret("REDIS_URL") == "redis://from-the-credential"
+    assert environment.load(REDIS_URL_FILE=str(tmp_path / "file")).secret("REDIS_URL") == "redis://from-the-file"
+    assert environment.load(REDIS_URL="redis://from-the-variable").secret("REDIS_URL") == "redis://from-the-variable"
 
 
 @pytest.mark.parametrize("name", SECRETS)
@@ -130,7 +137,7 @@ def test_a_file_that_cannot_be_read_is_named(environment: Environment, tmp_path:
 
 def test_no_secret_shows(environment: Environment) -> None:
     """Neither the settings nor a fault about one of them ever show a secret."""
-    found = environment.load(**dict.fromkeys(SECRETS, SECRET))
+    found = environment.load(**SHAPED)
     assert SECRET not in f"{found!r} {found!s} {found.model_dump()} {found.model_dump_json()}"
     with pytest.raises(SettingsError) as told:
         environment.load(BOT_RATE="fast")

@@ -85,7 +85,7 @@ def load(file: Annotated[Path, typer.Argument(exists=True, dir_okay=False)], *, 
         events, rejected = run(load_file(file, lambda: progress.advance(task)))
     if rejected:
         _write_rejected(file, rejected)
-    facts = {"lines": total, "events": len(events), "repeated": total - len(rejected) - len(events)}
+    facts = {"lines": total, "events": len(events), "repeated": events.total() - len(events)}
     if as_json:
         print_json({**facts, "rejected": [fault.model_dump(exclude={"text"}) for fault in rejected]})
     else:
@@ -127,12 +127,18 @@ async def _load_line(conn: Connection, number: int, text: str) -> int | Rejected
         reason = "not UTF-8"
     except json.JSONDecodeError as fault:
         reason = f"no JSON: {fault.msg} at column {fault.colno}"
+    except RecursionError:
+        reason = "JSON that is nested too deep"
     except ValidationError as invalid:
         fault_ = invalid.errors(include_input=False, include_url=False)[0]
         reason = f"{'.'.join(str(part) for part in fault_['loc']) or 'line'}: {fault_['msg']}"
     except InvalidEventError as refused:
         reason = str(refused)
-    return Rejected(line=number, reason=reason, text=text)
+    except ValueError:
+        reason = "JSON with a number that is too long"
+    # bytes that are no UTF-8 stay readable as \xNN
+    shown = text.encode("utf-8", errors="surrogateescape").decode("utf-8", errors="backslashreplace")
+    return Rejected(line=number, reason=reason, text=shown)
 
 
 def _write_rejected(file: Path, rejected: list[Rejected]) -> None:
@@ -141,9 +147,12 @@ def _write_rejected(file: Path, rejected: list[Rejected]) -> None:
         if file.suffix != ".jsonl"
         else file.with_suffix(".rejected.jsonl")
     )
-    with path.open("w", encoding="utf-8", errors="surrogateescape") as target:
-        for fault in rejected:
-            target.write(json.dumps(fault.model_dump(), ensure_ascii=False) + "\n")
+    try:
+        with path.open("w", encoding="utf-8") as target:
+            for fault in rejected:
+                target.write(json.dumps(fault.model_dump(), ensure_ascii=False) + "\n")
+    except OSError as fault:
+        raise SettingsError(f"{path} cannot be written: {type(fault).__name__}; the good lines are loaded") from None
     typer.echo(f"{len(rejected)} rejected lines: {path}", err=True)
 
 

@@ -152,7 +152,10 @@ def _moment(text: str | None) -> datetime:
     if text is None:
         return datetime.fromtimestamp(0, UTC)
     if text[-1:] in UNITS and text[:-1].isdecimal():
-        return datetime.now(UTC) - timedelta(**{UNITS[text[-1]]: int(text[:-1])})
+        try:
+            return datetime.now(UTC) - timedelta(**{UNITS[text[-1]]: int(text[:-1])})
+        except (OverflowError, ValueError):
+            raise SettingsError(f"--since {text} lies before all time") from None
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:

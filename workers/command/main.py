@@ -9,7 +9,7 @@ from outbox.error import OutboxError
 from telegram.error import TelegramError
 from workers.command import demo, event, look, people, run, schema
 from workers.exit import Exit
-from workers.patience import OUT_OF_REACH
+from workers.patience import OUT_OF_REACH, REFUSED
 from workers.settings import SettingsError
 
 app = typer.Typer(
@@ -51,6 +51,10 @@ def main() -> None:
         if known is None or rest is not None:
             raise
         _end("; ".join(str(fault) for fault in known.exceptions), Exit.WRONG_SETTINGS)
+    except REFUSED as fault:
+        _end(f"DATABASE_URL is refused by PostgreSQL: {type(fault).__name__}", Exit.WRONG_SETTINGS)
+    except (FileNotFoundError, PermissionError, IsADirectoryError) as fault:
+        _end(f"{fault.filename}: {fault.strerror}", Exit.WRONG_SETTINGS)
     except OUT_OF_REACH as fault:
         # the driver's text can hold an address with a password
         _end(

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 PIPED_WIDTH = 160
 
@@ -23,11 +24,12 @@ def print_json(facts: object) -> None:
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Print rows as a table; the width is the terminal's."""
-    table = Table(title=title, title_justify="left")
+    # as Text: what people are called is no markup
+    table = Table(title=Text(title), title_justify="left")
     for column in columns:
         table.add_column(column)
     for row in rows:
-        table.add_row(*("" if cell is None else _shown(cell) for cell in row))
+        table.add_row(*(Text("" if cell is None else _shown(cell)) for cell in row))
     # what is piped has no width: wide enough that nothing is cut
     Console(width=None if sys.stdout.isatty() else PIPED_WIDTH).print(table)
 

@@ -29,6 +29,13 @@ class Person(BaseModel):
     timezone: str | None = None
     chat_id: int | None = Field(default=None, ge=-(2**63), lt=2**63)
 
+    @field_validator("recipient", "name")
+    @classmethod
+    def _storable(cls, text: str | None) -> str | None:
+        if text is not None and "\0" in text:
+            raise ValueError("it holds a NUL, which PostgreSQL cannot store")
+        return text
+
     @field_validator("timezone")
     @classmethod
     def _known(cls, name: str | None) -> str | None:
@@ -71,13 +78,17 @@ def read_people(file: Path) -> list[Profile]:
 
     """
     people = []
-    for number, text in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
-        if not text.strip():
+    for number, line in enumerate(file.read_bytes().split(b"\n"), start=1):
+        if not line.strip():
             continue
         try:
-            people.append(Profile(**dict(Person.model_validate(json.loads(text)))))
+            people.append(Profile(**dict(Person.model_validate(json.loads(line.decode("utf-8"))))))
+        except UnicodeDecodeError:
+            raise SettingsError(f"{file.name} line {number}: not UTF-8") from None
         except json.JSONDecodeError as fault:
             raise SettingsError(f"{file.name} line {number}: no JSON, {fault.msg} at column {fault.colno}") from None
+        except RecursionError:
+            raise SettingsError(f"{file.name} line {number}: JSON that is nested too deep") from None
         except ValidationError as invalid:
             fault_ = invalid.errors(include_input=False, include_url=False)[0]
             where = ".".join(str(part) for part in fault_["loc"]) or "line"

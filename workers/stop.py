@@ -1,0 +1,26 @@
+"""Stopping: the first signal ends a worker in order, the second at once."""
+
+import asyncio
+import signal
+
+from health import get_logger
+from workers.parts import Parts
+
+log = get_logger()
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+def stop_on_signals(parts: Parts) -> None:
+    """Begin nothing new after the first signal; a second one does what it does to any process."""
+    loop = asyncio.get_running_loop()
+
+    def stop(number: signal.Signals) -> None:
+        log.info("worker_stopping", signal=number.name)
+        parts.stopping.set()
+        for other in SIGNALS:
+            loop.remove_signal_handler(other)
+            signal.signal(other, signal.SIG_DFL)
+
+    for number in SIGNALS:
+        loop.add_signal_handler(number, stop, number)
