@@ -151,10 +151,9 @@ def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield from nodes(child)
 
 
-async def explain(url: str, hot: Hot, mode: str, options: str) -> list[dict[str, Any]]:
+async def explain(url: str, hot: Hot, options: str) -> list[dict[str, Any]]:
     """Plan a statement as the worker's connection does."""
     conn = await connect(url)
-    await conn.execute(f"set plan_cache_mode = {mode}")
     await conn.execute(f"prepare hot as {hot.sql}")
     call = f"hot({hot.arguments})" if hot.arguments else "hot"
     transaction = conn.transaction()
@@ -165,14 +164,10 @@ async def explain(url: str, hot: Hot, mode: str, options: str) -> list[dict[str,
     return list(nodes(plan["Plan"]))
 
 
-modes = pytest.mark.parametrize("mode", ["force_custom_plan", "force_generic_plan"])
-
-
-@modes
 @pytest.mark.parametrize("hot", STATEMENTS, ids=lambda hot: hot.name)
-async def test_a_hot_statement_goes_by_its_indexes(filled: str, hot: Hot, mode: str) -> None:
+async def test_a_hot_statement_goes_by_its_indexes(filled: str, hot: Hot) -> None:
     """A hot statement looks up what it needs in its indexes, whatever the planner believes of the tables."""
-    plan = await explain(filled, hot, mode, "")
+    plan = await explain(filled, hot, "")
     assert [n["Relation Name"] for n in plan if n["Node Type"] == "Seq Scan" and n["Relation Name"] in BIG] == []
     assert {n["Index Name"] for n in plan if "Index Name" in n} == hot.indexes
     # an index that is gone through from end to end is no better than a table that is
@@ -180,15 +175,12 @@ async def test_a_hot_statement_goes_by_its_indexes(filled: str, hot: Hot, mode: 
     assert through <= hot.whole
 
 
-@modes
 @pytest.mark.parametrize(
     ("name", "index", "most"), [("claim", "lane_due", LIMIT), ("read", "event_window", LIMIT + 200)]
 )
-async def test_a_limited_statement_reads_no_more_than_its_limit(
-    filled: str, name: str, index: str, most: int, mode: str
-) -> None:
+async def test_a_limited_statement_reads_no_more_than_its_limit(filled: str, name: str, index: str, most: int) -> None:
     """However much is due or unread, a claim and a read touch as many rows as they take (a read also the slow ones)."""
     hot = next(hot for hot in STATEMENTS if hot.name == name)
-    plan = await explain(filled, hot, mode, ", analyze")
+    plan = await explain(filled, hot, ", analyze")
     touched = [n["Actual Rows"] * n["Actual Loops"] for n in plan if n.get("Index Name") == index]
     assert 0 < sum(touched) <= most
