@@ -32,8 +32,11 @@ SETTINGS: Mapping[str, str] = {
 }
 
 
-FREE_PLANNER = "set enable_seqscan = on; set enable_hashjoin = on; set enable_mergejoin = on; set plan_cache_mode = auto"
-"""For a connection that reads whole tables."""
+FREE_PLANNER = """
+set local enable_seqscan = on; set local enable_hashjoin = on; set local enable_mergejoin = on;
+set local plan_cache_mode = auto
+"""
+"""For a transaction that reads whole tables."""
 
 
 async def prepare(conn: Connection) -> None:

@@ -117,7 +117,8 @@ RELEASE = """
 update outbox.lane l set
   lease_until = null,
   due_at = (
-    select greatest(d.due_at, l.ready_at) from outbox.delivery d
+    -- not before now: a lane that comes back queues up behind the others, however long its messages have waited
+    select greatest(now(), d.due_at, l.ready_at) from outbox.delivery d
     where d.lane_id = l.id and d.phase = 'open' and d.state = 'pending' order by d.id limit 1
   )
 from unnest($1::bigint[], $2::bigint[]) a (lane_id, token)

@@ -27,8 +27,17 @@ where t.recipient = a.recipient and t.unlinked_at is null
 """
 
 
+# who held the chat so far is displaced
+DISPLACE = """
+update outbox.telegram_link t set unlinked_at = now()
+from unnest($1::text[], $2::bigint[]) a (recipient, chat_id)
+where t.chat_id = a.chat_id and t.unlinked_at is null and t.recipient <> a.recipient
+"""
+
+
 async def migrate(conn: Connection, chats: Mapping[str, int]) -> None:
-    """Write the new chat ids of recipients' links."""
+    """Write the new chat ids of recipients' links; a chat has one link, so another's link to it ends."""
+    await conn.execute(DISPLACE, list(chats), list(chats.values()))
     await conn.execute(MIGRATE, list(chats), list(chats.values()))
 
 

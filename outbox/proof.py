@@ -84,16 +84,21 @@ where e.created_at >= $1 and (d.id is null) = (n.event_id is null)
 """
 
 ORPHANS = """
-select 'orphan', d.event_id, d.channel, d.recipient from outbox.delivery d
-where not exists (
-    select from outbox.relayed r join outbox.event e on e.id = r.event_id
-    where r.event_id = d.event_id and d.channel = any (r.channels) and d.recipient = any (e.recipients))
-   or not exists (select from outbox.lane l where l.id = d.lane_id)
+with wanted as (
+  select r.event_id, channel, recipient
+  from outbox.relayed r
+  join outbox.event e on e.id = r.event_id, unnest(r.channels) channel, unnest(e.recipients) recipient
+)
+select 'orphan', d.event_id, d.channel, d.recipient
+from outbox.delivery d
+left join wanted w on w.event_id = d.event_id and w.channel = d.channel and w.recipient = d.recipient
+left join outbox.lane l on l.id = d.lane_id
+where w.event_id is null or l.id is null
 union all
-select 'orphan', n.event_id, 'inapp', n.recipient from outbox.notification n
-where not exists (
-    select from outbox.relayed r join outbox.event e on e.id = r.event_id
-    where r.event_id = n.event_id and 'inapp' = any (r.channels) and n.recipient = any (e.recipients))
+select 'orphan', n.event_id, 'inapp', n.recipient
+from outbox.notification n
+left join wanted w on w.event_id = n.event_id and w.channel = 'inapp' and w.recipient = n.recipient
+where w.event_id is null
 """
 
 

@@ -66,7 +66,12 @@ order by at, event_id,
 
 async def trace(conn: Connection, wanted: str) -> Sequence[Step]:
     """Find an event id, a delivery id or a request id; a number is looked for as each of them."""
-    await conn.execute(FREE_PLANNER)
+    async with conn.transaction(readonly=True):
+        await conn.execute(FREE_PLANNER)
+        return await _trace(conn, wanted)
+
+
+async def _trace(conn: Connection, wanted: str) -> Sequence[Step]:
     rows = await conn.fetch(FIND_REQUEST, wanted)
     if wanted.isdecimal() and int(wanted) < 2**63:
         rows += await conn.fetch(FIND_EVENTS, int(wanted))

@@ -111,10 +111,17 @@ begin
     emit.recipients := array(select r from unnest(emit.recipients) with ordinality u(r, position) group by r order by min(position));
   end if;
 
-  loop
+  emit.request_id := coalesce(emit.request_id, nullif(current_setting('outbox.request_id', true), ''));
+
+  if emit.dedupe_key is null then
+    -- the usual case, without the cost of looking for a conflict
+    insert into outbox.event (type, recipients, payload, request_id, deliver_at, expires_at)
+    values (emit.type, emit.recipients, emit.payload, emit.request_id, emit.deliver_at, emit.expires_at)
+    returning id into event_id;
+  end if;
+  while event_id is null loop
     insert into outbox.event (type, recipients, payload, dedupe_key, request_id, deliver_at, expires_at)
-    values (emit.type, emit.recipients, emit.payload, emit.dedupe_key,
-            coalesce(emit.request_id, nullif(current_setting('outbox.request_id', true), '')), emit.deliver_at, emit.expires_at)
+    values (emit.type, emit.recipients, emit.payload, emit.dedupe_key, emit.request_id, emit.deliver_at, emit.expires_at)
     on conflict (dedupe_key) where dedupe_key is not null do nothing
     returning id into event_id;
     exit when event_id is not null;

@@ -126,3 +126,13 @@ async def test_an_open_writing_transaction_has_an_age(conn: Connection, database
         age = await writer.fetchval("select extract(epoch from clock_timestamp() - now())::float8")
         assert (await backlog.look(conn)).oldest_transaction >= age > 0
     await writer.close()
+
+
+async def test_an_open_reading_transaction_has_none(conn: Connection, database_url: str) -> None:
+    """A transaction that has only read anything holds nobody up and is not counted."""
+    reader = await connect(database_url)
+    async with reader.transaction():
+        await reader.fetchval("select count(*) from outbox.event")
+        age = await reader.fetchval("select extract(epoch from clock_timestamp() - now())::float8")
+        assert (await backlog.look(conn)).oldest_transaction < age
+    await reader.close()
