@@ -1,7 +1,7 @@
 """Fan-out: one row for every event, recipient and channel, in the relay's transaction.
 
-Each statement writes one table from arrays and joins nothing that it has not just been told, so its speed
-does not hang on what the planner believes of the tables' sizes.
+Each step writes one table and joins nothing, so its speed does not hang on what the planner believes of the
+tables' sizes.
 """
 
 from collections import Counter
@@ -82,18 +82,22 @@ async def fan_out(conn: Connection, routes: Mapping[str, Route], events: Sequenc
     return Written(len(plan.notifications), len(plan.deliveries), lanes)
 
 
-NOTE_RELAYED = """
-insert into outbox.relayed (event_id, channels)
-select id, string_to_array(channels, ' ') from unnest($1::bigint[], $2::text[]) as a (id, channels)
-on conflict do nothing
-returning event_id
-"""
+RELAYED = "select event_id from outbox.relayed where event_id = any($1::bigint[])"
 
 
 async def _note_relayed(conn: Connection, routes: Mapping[str, Route], events: Sequence[Position]) -> set[int]:
-    channels = {name: " ".join(sorted(route.channels)) for name, route in routes.items()}
-    rows = await conn.fetch(NOTE_RELAYED, [e.id for e in events], [channels.get(e.type, "") for e in events])
-    return {row[0] for row in rows}
+    """Write which events this batch relays, and to which channels; return those that were not relayed before."""
+    before = {row[0] for row in await conn.fetch(RELAYED, [event.id for event in events])}
+    channels = {name: sorted(route.channels) for name, route in routes.items()}
+    fresh = [(event.id, channels.get(event.type, ())) for event in events if event.id not in before]
+    await _copy(conn, "relayed", ("event_id", "channels"), fresh)
+    return {event_id for event_id, _ in fresh}
+
+
+async def _copy(conn: Connection, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Write rows by COPY: half the cost of an insert from arrays, on either side of the wire."""
+    if rows:
+        await conn.copy_records_to_table(table, schema_name="outbox", columns=columns, records=rows)
 
 
 # `lateral ... limit 1` is a look-up by index, whatever the statistics say
@@ -164,11 +168,6 @@ on conflict (recipient) do update set unread = i.unread + excluded.unread, versi
 returning i.recipient, i.version
 """
 
-NOTIFY = """
-insert into outbox.notification (event_id, recipient, type, category, version)
-select * from unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::bigint[])
-"""
-
 
 async def _notify(conn: Connection, notifications: Sequence[tuple[int, str, str, str]]) -> None:
     if not notifications:
@@ -177,11 +176,11 @@ async def _notify(conn: Connection, notifications: Sequence[tuple[int, str, str,
     recipients = sorted(added)
     rows = await conn.fetch(COUNT, recipients, [added[recipient] for recipient in recipients])
     last = {recipient: version - added[recipient] for recipient, version in rows}
-    versions = []
-    for _, recipient, _, _ in notifications:
+    versioned = []
+    for event_id, recipient, type_, category in notifications:
         last[recipient] += 1
-        versions.append(last[recipient])
-    await conn.execute(NOTIFY, *map(list, zip(*notifications, strict=True)), versions)
+        versioned.append((event_id, recipient, type_, category, last[recipient]))
+    await _copy(conn, "notification", ("event_id", "recipient", "type", "category", "version"), versioned)
 
 
 # a new lane is due at once when its first delivery is not born skipped
@@ -192,15 +191,17 @@ from unnest($1::text[], $2::text[], $3::boolean[]) as a (channel, recipient, due
 returning channel, recipient, id
 """
 
-# a delivery is born pending, or skipped with its reason
-QUEUE = """
-insert into outbox.delivery
-  (event_id, lane_id, channel, recipient, state, reason, expires_at, created_at, settled_at)
-select event_id, lane_id, channel, recipient, case when skip is null then 'pending' else 'skipped' end, skip,
-  expires_at, moment, case when skip is not null then moment end
-from unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::timestamptz[])
-  as a (event_id, lane_id, channel, recipient, skip, expires_at), clock_timestamp() as moment
-"""
+DELIVERY = (
+    "event_id",
+    "lane_id",
+    "channel",
+    "recipient",
+    "state",
+    "reason",
+    "expires_at",
+    "created_at",
+    "settled_at",
+)
 
 
 async def _queue(conn: Connection, deliveries: Sequence[Planned], people: Mapping[str, Person]) -> int:
@@ -214,14 +215,17 @@ async def _queue(conn: Connection, deliveries: Sequence[Planned], people: Mappin
     )
     born = {(channel, recipient): id_ for channel, recipient, id_ in rows}
     lane_ids = {**known, **born}
-    await conn.execute(
-        QUEUE,
-        [d.event_id for d in deliveries],
-        [lane_ids[d.channel, d.recipient] for d in deliveries],
-        [d.channel for d in deliveries],
-        [d.recipient for d in deliveries],
-        [d.skip for d in deliveries],
-        [d.expires_at for d in deliveries],
-    )
+    # a delivery is born pending, or skipped with its reason and settled in the same moment
+    moment = await conn.fetchval("select clock_timestamp()")
+    rows_ = [
+        (d.event_id, lane_ids[d.channel, d.recipient], d.channel, d.recipient)
+        + (
+            ("pending", None, d.expires_at, moment, None)
+            if d.skip is None
+            else ("skipped", d.skip, d.expires_at, moment, moment)
+        )
+        for d in deliveries
+    ]
+    await _copy(conn, "delivery", DELIVERY, rows_)
     await lane.wake(conn, [lane_id for key in working if (lane_id := known[key]) is not None])
     return len(working)
