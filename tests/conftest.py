@@ -7,6 +7,7 @@ import asyncio
 import os
 import uuid
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import asyncpg
@@ -48,30 +49,30 @@ async def _make_template(server: Postgres) -> None:
     await conn.close()
 
 
-@pytest.fixture
-async def database_url(postgres: Postgres) -> AsyncIterator[str]:
-    """Clone the template for one test."""
+@asynccontextmanager
+async def _database(server: Postgres, made: str) -> AsyncIterator[str]:
     name = f"test_{uuid.uuid4().hex}"
-    admin = await asyncpg.connect(postgres.url())
-    await admin.execute(f"create database {name} template {TEMPLATE}")
+    admin = await asyncpg.connect(server.url())
+    await admin.execute(f"create database {name} {made}")
     try:
-        yield postgres.url(name)
+        yield server.url(name)
     finally:
         await admin.execute(f"drop database {name} with (force)")
         await admin.close()
+
+
+@pytest.fixture
+async def database_url(postgres: Postgres) -> AsyncIterator[str]:
+    """Clone the template for one test."""
+    async with _database(postgres, f"template {TEMPLATE}") as url:
+        yield url
 
 
 @pytest.fixture
 async def empty_database_url(postgres: Postgres) -> AsyncIterator[str]:
     """Make a database without the schema for one test."""
-    name = f"test_{uuid.uuid4().hex}"
-    admin = await asyncpg.connect(postgres.url())
-    await admin.execute(f"create database {name}")
-    try:
-        yield postgres.url(name)
-    finally:
-        await admin.execute(f"drop database {name} with (force)")
-        await admin.close()
+    async with _database(postgres, "") as url:
+        yield url
 
 
 @pytest.fixture

@@ -115,10 +115,11 @@ async def _prepare(stage: Stage) -> None:
         for person in sample.people()
         if person.chat_id is not None
     ]
-    _call(f"{stage.control}/control/chats", chats)
+    ask_control(f"{stage.control}/control/chats", chats)
 
 
-def _call(url: str, body: object = None) -> object:
+def ask_control(url: str, body: object = None) -> object:
+    """Ask the simulator's control API: GET, or PUT with a body."""
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(  # noqa: S310 (our own simulator on the loopback interface)
         url, data, {"content-type": "application/json"}, method="GET" if data is None else "PUT"
@@ -179,7 +180,7 @@ def _arrived(stage: Stage) -> Arrived:
     arrived = Arrived()
     for person in sample.people():
         if person.chat_id is not None:
-            messages = _call(f"{stage.control}/control/chats/{person.chat_id}/messages")
+            messages = ask_control(f"{stage.control}/control/chats/{person.chat_id}/messages")
             if isinstance(messages, list) and messages:
                 arrived.chats[person.recipient] = [sample.number_of(message) for message in messages]
     return arrived

@@ -1,13 +1,12 @@
 """Idle: from the commit of an event to the Bot API request, with a worker process that sleeps in between."""
 
 import asyncio
-import json
 import time
-import urllib.request
 from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 from statistics import quantiles
+from typing import cast
 
 from health import read as read_health
 from outbox import event, migration, recipient
@@ -46,7 +45,7 @@ async def _prepare(stage: demo.Stage) -> None:
     await recipient.save(conn, people)
     await conn.close()
     chats = [{"chat_id": person.chat_id, "state": "started", "type": "private"} for person in people]
-    _control(f"{stage.control}/control/chats", chats)
+    demo.ask_control(f"{stage.control}/control/chats", chats)
 
 
 async def _emit(stage: demo.Stage, health: Path) -> tuple[list[float], list[float]]:
@@ -62,7 +61,7 @@ async def _emit(stage: demo.Stage, health: Path) -> tuple[list[float], list[floa
         floor.append(time.perf_counter() - began)
         await _wait_until_sent(conn, number)
     await conn.close()
-    calls = _control(f"{stage.control}/control/calls?after=0")
+    calls = cast("list[dict[str, object]]", demo.ask_control(f"{stage.control}/control/calls?after=0"))
     return [
         _seconds(call["time"]) - committed[call["chat_id"]] for call in calls if call["chat_id"] in committed
     ], floor
@@ -81,15 +80,6 @@ async def _wait_until_sent(conn: Connection, event_id: int) -> None:
 
 def _seconds(moment: object) -> float:
     return float(moment) if isinstance(moment, int | float) else datetime.fromisoformat(str(moment)).timestamp()
-
-
-def _control(url: str, body: object = None) -> list[dict[str, object]]:
-    data = None if body is None else json.dumps(body).encode()
-    method = "GET" if data is None else "PUT"
-    request = urllib.request.Request(url, data, {"content-type": "application/json"}, method=method)  # noqa: S310 (loopback)
-    with urllib.request.urlopen(request) as answer:  # noqa: S310 (as above)
-        found: list[dict[str, object]] = json.load(answer)
-        return found
 
 
 def _ms(seconds: list[float], percentile: int) -> str:
