@@ -45,7 +45,7 @@ create table outbox.lane (
   token bigint not null default 0,
   unique (channel, recipient),
   constraint lane_leased_or_due check (lease_until is null or due_at is null)
-) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
+) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
 comment on table outbox.lane is 'All deliveries of one recipient on one channel: the unit that a worker claims.';
 comment on column outbox.lane.due_at is 'When to claim it next; null: idle or leased.';
 comment on column outbox.lane.ready_at is 'Before this the chat''s pace does not allow a message.';
@@ -77,7 +77,7 @@ create table outbox.delivery (
   settled_at timestamptz
     constraint delivery_settled_when_done check ((settled_at is null) = (state in ('pending', 'sending'))),
   unique (event_id, lane_id)
-) with (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_cost_delay = 0);
+) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_cost_delay = 0);
 comment on table outbox.delivery is 'One event, one recipient, one channel. In-app: only those that were skipped, the notification is the record.';
 create index delivery_open on outbox.delivery (lane_id, id) where phase = 'open';
 create index delivery_stuck on outbox.delivery (id) where phase = 'stuck';
