@@ -97,18 +97,18 @@ class Running:
         self._waiting.add(kind)
         self._enqueued.pop(kind, None)
         try:
-            async with self._turns[kind]:
-                self._waiting.discard(kind)
-                self._began[kind] = time.monotonic()
-                self.idle.clear()
-                try:
-                    yield True
-                finally:
-                    self._began.pop(kind)
-                    if not self._began:
-                        self.idle.set()
+            await self._turns[kind].acquire()
         finally:
             self._waiting.discard(kind)
+        self._began[kind] = time.monotonic()
+        self.idle.clear()
+        try:
+            yield True
+        finally:
+            self._turns[kind].release()
+            self._began.pop(kind)
+            if not self._began:
+                self.idle.set()
 
     def wants(self, kind: str) -> bool:
         """Tell whether a slice of this kind should be enqueued now, and if so take that as done."""
