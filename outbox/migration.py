@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -166,13 +166,13 @@ async def _apply(conn: Connection, migration: Migration) -> None:
                 await _run(conn, migration, [migration.sql])
         else:
             # several statements in one call would be a transaction after all
-            await _run(conn, migration, END_OF_STATEMENT.split(migration.sql))
+            await _run(conn, migration, filter(str.strip, END_OF_STATEMENT.split(migration.sql)))
     except asyncpg.PostgresError as fault:
         hint = getattr(fault, "hint", None)
         raise MigrationError(f"{migration.name} failed: {fault}{f' ({hint})' if hint else ''}") from fault
 
 
-async def _run(conn: Connection, migration: Migration, statements: Sequence[str]) -> None:
+async def _run(conn: Connection, migration: Migration, statements: Iterable[str]) -> None:
     for statement in statements:
         await conn.execute(statement)
     await conn.execute(NOTE_APPLIED, migration.number, migration.name, migration.checksum)

@@ -20,6 +20,8 @@ class Reason(StrEnum):
     """The link rests because Telegram refused the chat for long."""
     FORGOTTEN = "forgotten"
     """The recipient was erased on request."""
+    DISCARDED = "discarded"
+    """A dead letter that an operator has put away."""
     EXPIRED = "expired"
     """Its time to live ended before it could be delivered."""
     TEMPLATE = "template"
@@ -34,6 +36,8 @@ class Reason(StrEnum):
     """The channel is out of reach: 5xx, no connection, no name."""
     BOT_REFUSED = "bot_refused"
     """401, 404, 421, logged out: the token or the API base is wrong."""
+    UNLINK_GUARD = "unlink_guard"
+    """So many chats are refused at once that the fault is taken for our own."""
     FORBIDDEN = "forbidden"
     """A 403 that may pass by itself."""
     CHAT_NOT_FOUND = "chat_not_found"
@@ -94,6 +98,8 @@ class Unknown:
     """Nobody can say whether the message arrived."""
 
     reason: Reason
+    delay: timedelta | None = None
+    """Given in an outage: sent again after this, and it costs no attempt. None: by the schedule, costs one."""
 
 
 Outcome = Delivered | Snooze | Retry | Reject | Unknown

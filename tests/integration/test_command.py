@@ -18,7 +18,14 @@ from workers.engine import free_port
 
 SQL = PROJECT / "outbox" / "migrations"
 ROUTES = {TYPE: Route(TYPE, "money", frozenset({Channel.TELEGRAM, Channel.INAPP}))}
-NAMES = ["0001_event", "0002_delivery", "0003_inbox"]
+NAMES = [
+    "0001_event",
+    "0002_delivery",
+    "0003_inbox",
+    "0004_fault",
+    "0005_fault_checked",
+    "0006_fault_index",
+]
 
 
 def lines_of(*lines: object) -> str:

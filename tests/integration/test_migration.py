@@ -15,7 +15,14 @@ from outbox.migration import NO_TRANSACTION, Standing
 from workers.engine import Postgres
 
 TIMEOUT_S = 30.0
-NAMES = ["0001_event", "0002_delivery", "0003_inbox"]
+NAMES = [
+    "0001_event",
+    "0002_delivery",
+    "0003_inbox",
+    "0004_fault",
+    "0005_fault_checked",
+    "0006_fault_index",
+]
 
 
 @pytest.fixture
