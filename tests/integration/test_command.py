@@ -59,6 +59,9 @@ async def test_migrate_tells_what_has_changed(stage: Stage) -> None:
         ("0001_event", "applied"),
         ("0002_delivery", "changed"),
         ("0003_inbox", "applied"),
+        ("0004_fault", "applied"),
+        ("0005_fault_checked", "applied"),
+        ("0006_fault_index", "applied"),
     ]
     assert stage.run("migrate", "--check").code == 1
     stopped = stage.run("migrate")

@@ -93,6 +93,9 @@ async def test_status_after_migrate(conn: Connection) -> None:
         (1, "0001_event", Standing.APPLIED),
         (2, "0002_delivery", Standing.APPLIED),
         (3, "0003_inbox", Standing.APPLIED),
+        (4, "0004_fault", Standing.APPLIED),
+        (5, "0005_fault_checked", Standing.APPLIED),
+        (6, "0006_fault_index", Standing.APPLIED),
     ]
     assert all(one.applied_at is not None for one in found)
 
