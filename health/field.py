@@ -20,7 +20,7 @@ OPERATIONAL = frozenset(
     {
         # what it is about
         "category", "channel", "check", "command", "consumer", "job", "lane_id", "language", "locale", "logger",
-        "method", "migration", "notification_id", "outcome", "queue", "scope", "setting", "state", "status",
+        "method", "migration", "notification_id", "outcome", "part", "queue", "scope", "setting", "state", "status",
         "step", "stream", "type", "worker",
         # how much
         "attempts", "batch", "bytes", "claimed", "closed", "count", "dead", "deliveries", "discarded", "due",

@@ -114,6 +114,19 @@ class Metrics:
             registry=registry,
             buckets=REQUEST_BUCKETS,
         )
+        self.messages_degraded = Counter(
+            "messages_degraded",
+            "Messages that Telegram took only without a part: a fault of the type's texts.",
+            ["type", "part"],
+            namespace=PREFIX,
+            registry=registry,
+        )
+        self.telegram_rate = Gauge(
+            "telegram_rate",
+            "Messages per second that the limiter allows now; under BOT_RATE after a 429 about the bot.",
+            namespace=PREFIX,
+            registry=registry,
+        )
         self.telegram_gate_closed = Gauge(
             "telegram_gate_closed",
             "Gates that Telegram's 429 keeps closed: bot is 0 or 1, chat a number of chats.",

@@ -1,6 +1,6 @@
 """What follows from an outcome: pure, no clock, no chance, no log."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal, assert_never
 
@@ -64,10 +64,13 @@ def decide(  # noqa: PLR0911 (one for each outcome)
             return Decision(State.DEAD, attempts + 1, reason)
         case Unknown(reason=reason) if policy.on_unknown == "hold":
             return Decision(State.UNKNOWN, attempts + 1, reason)
-        case Unknown(reason=reason):
-            again = _again(attempts + 1, reason, now, policy)
-            doubled = again.state is State.PENDING
-            return Decision(again.state, again.attempts, again.reason, again.delay, possible_duplicate=doubled)
+        case Unknown(reason=reason, delay=delay):
+            again = (
+                _again(attempts + 1, reason, now, policy)
+                if delay is None
+                else _wait(attempts, reason, delay, now, policy)
+            )
+            return replace(again, possible_duplicate=again.state is State.PENDING)
         case _:
             assert_never(outcome)
 

@@ -5,15 +5,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from outbox import link
+from outbox import link, own_event
 from outbox.database import Connection
 from outbox.decision import Decision
 from outbox.delivery import State
 from outbox.lane import PACE, Claimed, lock, release
-from outbox.link import LinkState
+from outbox.link import LinkState, Refusal
 from outbox.outcome import Delivered, Outcome
+from outbox.own_event import OwnEvent
 
-NO_PACE = timedelta(0)
+NO_TIME = timedelta(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,14 +26,22 @@ class Finish:
     decision: Decision
     seconds: float = 0.0
     """How long the attempt took."""
+    phase: str | None = None
+    """How far the last request got: connecting, sent, answered; None where none was made or nobody knows."""
     link: LinkState | None = None
     """The chat's new state, where the outcome is about the chat."""
+    link_after: timedelta = NO_TIME
+    """Believe that only when the same was seen this long ago (see `outbox.link.Refusal`)."""
+    restore_links: timedelta = NO_TIME
+    """Take back what was believed of all chats within this time."""
     migrate_to: int | None = None
     """The chat's new id."""
-    every: timedelta = NO_PACE
+    every: timedelta = NO_TIME
     """The chat's pace: one message in this time on average."""
     burst: int = 1
     """How many may go at once after a pause."""
+    tell: tuple[OwnEvent, ...] = ()
+    """Events of our own that go with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,22 +52,25 @@ class Recorded:
     """Deliveries whose attempt was recorded; the others' lease was lost."""
     skipped: Counter[str] = field(default_factory=Counter)
     """Deliveries that waited behind a chat which cannot be written to, by reason."""
+    paced: int = 0
+    """Lanes whose next delivery waits for nothing but the chat's pace."""
 
 
 # sending -> sent | pending | dead | unknown | expired | skipped
 MOVE = """
 update outbox.delivery d set
   state = a.state, reason = a.reason, attempts = a.attempts, due_at = now() + a.delay, message_id = a.message_id,
+  seconds = case when a.state = 'sent' then a.seconds end,
   settled_at = case when a.state <> 'pending' then now() end
-from unnest($1::bigint[], $2::text[], $3::text[], $4::integer[], $5::interval[], $6::bigint[])
-  as a (delivery_id, state, reason, attempts, delay, message_id)
+from unnest($1::bigint[], $2::text[], $3::text[], $4::integer[], $5::interval[], $6::bigint[], $7::real[])
+  as a (delivery_id, state, reason, attempts, delay, message_id, seconds)
 where d.id = a.delivery_id and d.state = 'sending'
 returning d.id
 """
 
 ADD_ATTEMPTS = """
-insert into outbox.attempt (delivery_id, token, outcome, reason, seconds)
-select * from unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::real[])
+insert into outbox.attempt (delivery_id, token, outcome, reason, seconds, phase, resent)
+select * from unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::real[], $6::text[], $7::boolean[])
 """
 
 # what waits behind a chat that cannot be written to: pending -> skipped
@@ -80,10 +92,11 @@ async def record(conn: Connection, finishes: Sequence[Finish]) -> Recorded:
         await _add_attempts(conn, kept)
         await _pace(conn, kept)
         skipped = await _change_links(conn, kept)
+        await own_event.emit_all(conn, [told for finish in kept for told in finish.tell])
         # last and in a statement of its own: only so does it see what the relay added before our lock
         lanes = [finish.claimed.lane_id for finish in kept]
-        await release(conn, lanes, [finish.claimed.token for finish in kept])
-    return Recorded(won, skipped)
+        paced = await release(conn, lanes, [finish.claimed.token for finish in kept])
+    return Recorded(won, skipped, paced)
 
 
 def _columns(finishes: Sequence[Finish]) -> tuple[list[object], ...]:
@@ -94,6 +107,7 @@ def _columns(finishes: Sequence[Finish]) -> tuple[list[object], ...]:
         [f.decision.attempts for f in finishes],
         [f.decision.delay for f in finishes],
         [f.outcome.message_id if isinstance(f.outcome, Delivered) else None for f in finishes],
+        [f.seconds for f in finishes],
     )
 
 
@@ -107,11 +121,13 @@ async def _add_attempts(conn: Connection, finishes: Sequence[Finish]) -> None:
             [type(f.outcome).__name__.lower() for f in noted],
             [f.outcome.reason for f in noted],
             [f.seconds for f in noted],
+            [f.phase for f in noted],
+            [f.decision.possible_duplicate for f in noted],
         )
 
 
 async def _pace(conn: Connection, finishes: Sequence[Finish]) -> None:
-    paced = [f for f in finishes if f.every > NO_PACE]
+    paced = [f for f in finishes if f.every > NO_TIME]
     if paced:
         await conn.execute(
             PACE,
@@ -126,10 +142,29 @@ async def _change_links(conn: Connection, finishes: Sequence[Finish]) -> Counter
     moved = {f.claimed.recipient: f.migrate_to for f in finishes if f.migrate_to is not None}
     if moved:
         await link.migrate(conn, moved)
-    ended = [(f, f.link) for f in finishes if f.link is not None]
-    if not ended:
-        return Counter()
-    await link.set_states(conn, {f.claimed.recipient: state for f, state in ended})
-    closed = [(f, state) for f, state in ended if state is not LinkState.ACTIVE]
-    rows = await conn.fetch(SKIP_REST, [f.claimed.lane_id for f, _ in closed], [state for _, state in closed])
+    well = [f.claimed.recipient for f in finishes if _proves_well(f)]
+    if well:
+        await link.clear(conn, well)
+    refused = [_refusal(f, f.link) for f in finishes if f.link is not None]
+    skipped = await _close(conn, finishes, refused) if refused else Counter()
+    within = max((f.restore_links for f in finishes), default=NO_TIME)
+    if within:
+        await link.restore(conn, within)
+    return skipped
+
+
+def _proves_well(finish: Finish) -> bool:
+    held_against = finish.claimed.link_fault is not None or finish.claimed.link_state not in (None, LinkState.ACTIVE)
+    return held_against and isinstance(finish.outcome, Delivered)
+
+
+def _refusal(finish: Finish, state: LinkState) -> Refusal:
+    return Refusal(finish.claimed.recipient, finish.outcome.reason or state, state, finish.link_after)
+
+
+async def _close(conn: Connection, finishes: Sequence[Finish], refused: Sequence[Refusal]) -> Counter[str]:
+    """Write what was refused, and skip what waits behind a chat that cannot be written to any more."""
+    closed = await link.refuse(conn, refused)
+    lanes = {f.claimed.lane_id: closed[f.claimed.recipient] for f in finishes if f.claimed.recipient in closed}
+    rows = await conn.fetch(SKIP_REST, list(lanes), list(lanes.values()))
     return Counter(row["reason"] for row in rows)

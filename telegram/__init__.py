@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from telegram.breaker import Breaker
     from telegram.classification import classify
     from telegram.error import (
         BadTokenError,
@@ -17,8 +18,10 @@ if TYPE_CHECKING:
         PaceUnavailableError,
         TelegramError,
     )
+    from telegram.guard import Guard
     from telegram.message import Message, compose
     from telegram.pace import Budget, Pacer
+    from telegram.send_time import SendTimes
     from telegram.sender import Me, Sender
     from telegram.verdict import Degrade, Gate, GateScope, LinkChange, Verdict
 
@@ -27,15 +30,18 @@ __all__ = [
     "BotFaultError",
     "BotRefusedError",
     "BotUnavailableError",
+    "Breaker",
     "Budget",
     "Degrade",
     "Gate",
     "GateScope",
+    "Guard",
     "LinkChange",
     "Me",
     "Message",
     "PaceUnavailableError",
     "Pacer",
+    "SendTimes",
     "Sender",
     "TelegramError",
     "Verdict",
@@ -44,6 +50,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "breaker": ("Breaker",),
     "classification": ("classify",),
     "error": (
         "BadTokenError",
@@ -53,8 +60,10 @@ _HOMES = {
         "PaceUnavailableError",
         "TelegramError",
     ),
+    "guard": ("Guard",),
     "message": ("Message", "compose"),
     "pace": ("Budget", "Pacer"),
+    "send_time": ("SendTimes",),
     "sender": ("Me", "Sender"),
     "verdict": ("Degrade", "Gate", "GateScope", "LinkChange", "Verdict"),
 }

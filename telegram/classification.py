@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from http import HTTPStatus
 
 from outbox.link import LinkState
 from outbox.outcome import Delivered, Outcome, Reason, Reject, Retry, Snooze, Unknown
@@ -17,10 +18,8 @@ FLOOD_JITTER = 0.1
 """The largest share added to a flood wait, so that not all come back at once."""
 BOT_WIDE_WAITS = frozenset({5, 60})
 """Seconds that the server asks for on the whole bot's account: it is stopping, or has too much in flight."""
-OUTAGE_PAUSE = timedelta(seconds=5)
-"""How long a delivery waits when Telegram is out of reach; the breaker decides when anyone tries."""
-BOT_PAUSE = timedelta(seconds=60)
-"""How often a refused bot is asked about again."""
+BOT_PAUSE = timedelta(seconds=10)
+"""How long a delivery rests whose bot is refused; nothing is claimed until the bot is known again."""
 DEAD_CHAT_PATIENCE = timedelta(hours=1)
 """Two `chat not found` this far apart are believed: a wrong token makes storms of them."""
 FORBIDDEN_PATIENCE = timedelta(hours=24)
@@ -125,7 +124,7 @@ def _flood(answer: Answer, jitter: float) -> Verdict:
     )
 
 
-_OUTAGE = _always(Snooze(OUTAGE_PAUSE, Reason.UNAVAILABLE), outage=True)
+_OUTAGE = _always(Retry(Reason.UNAVAILABLE), outage=True)
 _BOT_REFUSED = _always(Snooze(BOT_PAUSE, Reason.BOT_REFUSED), stop_bot=True)
 
 RULES: tuple[Rule, ...] = (
@@ -203,6 +202,12 @@ RULES: tuple[Rule, ...] = (
     # Before "other 400": a bot that is logged out says 400 to everybody.
     Rule("bot refused", _any(_status(401, 404, 421), _says(400, "logged out")), _BOT_REFUSED),
     Rule("other 400", _any(_refused(400), _status(413)), _always(Reject(Reason.BAD_REQUEST))),
+    # Somebody in between has passed the request on and waited in vain: it may have arrived all the same.
+    Rule(
+        "gateway timeout",
+        _unreadable(lambda status: status == HTTPStatus.GATEWAY_TIMEOUT),
+        _always(Unknown(Reason.LOST_ANSWER), outage=True),
+    ),
     Rule("server fault", _server_fault, _OUTAGE),
     Rule("not sent", _is(NotSent), _OUTAGE),
     Rule(
@@ -212,7 +217,7 @@ RULES: tuple[Rule, ...] = (
     ),
     # A page with 400, 403 or a redirect comes from a proxy or a portal: it says nothing about the chat.
     Rule("unreadable refusal", _is(Undecodable), _OUTAGE),
-    Rule("lost", _is(Lost), _always(Unknown(Reason.LOST_ANSWER))),
+    Rule("lost", _is(Lost), _always(Unknown(Reason.LOST_ANSWER), outage=True)),
     # A code that the Bot API does not document: costs attempts, so that it cannot go on for ever.
     Rule("undocumented", lambda _answer: True, _always(Retry(Reason.UNAVAILABLE))),
 )

@@ -12,6 +12,7 @@ from aiogram.methods.base import TelegramType
 from aiogram.utils.token import TokenValidationError
 
 from health.metrics import Metrics
+from outbox.outcome import Delivered
 from telegram.answer import Answer, Taken, status_label
 from telegram.classification import classify
 from telegram.error import BadTokenError, BotRefusedError, BotUnavailableError
@@ -129,7 +130,11 @@ def _make_bot(token: str, session: Session) -> Bot:
 def _join(first: Verdict, second: Verdict) -> Verdict:
     """Let the second try decide, and keep what the first has shown."""
     new_id = first.migrate_to if second.migrate_to is None else second.migrate_to
-    return replace(second, migrate_to=new_id, degrade=None, degraded=first.degrade, requests=2)
+    outcome = second.outcome
+    if first.degrade is not None and isinstance(outcome, Delivered) and outcome.reason is None:
+        # why it went out without a part
+        outcome = replace(outcome, reason=first.outcome.reason)
+    return replace(second, outcome=outcome, migrate_to=new_id, degrade=None, degraded=first.degrade, requests=2)
 
 
 def _read_me(answer: Answer) -> Me | None:

@@ -57,6 +57,8 @@ class Verdict:
 
     outcome: Outcome
     link: LinkChange | None = None
+    restore_links: timedelta = timedelta(0)
+    """Take back what was believed of all chats within this time: so many refusals are our own fault."""
     migrate_to: int | None = None
     """The chat's new id: the link must point there from now on."""
     degrade: Degrade | None = None
@@ -65,7 +67,7 @@ class Verdict:
     """What the sent message did go without."""
     gate: Gate | None = None
     outage: bool = False
-    """Telegram is out of reach for everybody: the breaker's affair, not the message's."""
+    """It may be that nobody can reach Telegram: then it is the breaker's affair, not the message's."""
     stop_bot: bool = False
     """The token or the API base is wrong: nobody can be reached until `getMe` answers."""
     status: int | None = None

@@ -3,15 +3,16 @@
 import random
 from datetime import UTC, datetime, timedelta
 
-from health import Check, CheckName, Status, bound, get_logger
-from outbox import payload
+from health import bound, get_logger
+from outbox import own_event, payload
 from outbox.decision import Decision, OnUnknown, Policy, decide
 from outbox.delivery import State
 from outbox.lane import Claimed
 from outbox.outcome import Outcome, Reason, Reject, Retry, Unknown
+from outbox.own_event import OwnEvent
 from outbox.record import Finish
 from outbox.text import TemplateFault
-from telegram import GateScope, PaceUnavailableError, Verdict
+from telegram import Verdict
 from telegram.message import compose
 from workers.parts import Parts
 
@@ -20,36 +21,47 @@ log = get_logger()
 CHAT_BURST = 3
 """Messages that a private chat takes at once after a pause."""
 
-OUTAGE_PAUSE = timedelta(seconds=2)
-"""How long all sends of the bot rest after a sign that Telegram is out of reach."""
 
-BOT_STOP = timedelta(seconds=60)
-"""How long they rest when the token or the API base is wrong."""
+async def attempt(parts: Parts, claimed: Claimed, *, probe: bool = False) -> Finish:
+    """Make one attempt and decide what follows from it; a fault of our own is an outcome too.
 
-
-async def attempt(parts: Parts, claimed: Claimed) -> Finish:
-    """Make one attempt and decide what follows from it; a fault of our own is an outcome too."""
+    `probe`: it is the one attempt that tries whether an opened gate holds.
+    """
     with bound(
         request_id=claimed.request_id,
         event_id=claimed.event_id,
         delivery_id=claimed.delivery_id,
         attempt=claimed.attempts + 1,
     ):
-        verdict = await _send(parts, claimed)
-        await _heed(parts, verdict)
+        sent = await _send(parts, claimed)
+        verdict = await parts.bot.heed(claimed, sent, probe=probe)
         decision = decide_for(parts, claimed, verdict.outcome)
+        if verdict.degraded is not None:
+            parts.metrics.messages_degraded.labels(claimed.type, verdict.degraded).inc()
+            log.warning("message_degraded", type=claimed.type, part=verdict.degraded)
         _log(decision)
     return Finish(
         claimed,
         verdict.outcome,
         decision,
         seconds=verdict.seconds,
-        # a chat that must be seen twice before it is believed changes nothing the first time
-        link=verdict.link.state if verdict.link and not verdict.link.after else None,
+        phase=verdict.phase if verdict.requests else None,
+        link=verdict.link.state if verdict.link else None,
+        link_after=verdict.link.after if verdict.link else timedelta(0),
+        restore_links=verdict.restore_links,
         migrate_to=verdict.migrate_to,
         every=_pace(parts, claimed) * verdict.requests,
         burst=CHAT_BURST,
+        tell=_own_events(parts, claimed, verdict, decision),
     )
+
+
+def _own_events(parts: Parts, claimed: Claimed, verdict: Verdict, decision: Decision) -> tuple[OwnEvent, ...]:
+    held = decision.state is State.UNKNOWN
+    told = own_event.delivery_held(claimed.type, parts.settings.operators, datetime.now(UTC)) if held else None
+    if verdict.link is not None and verdict.link.tell_owner:
+        told = own_event.chat_refused(claimed.recipient, claimed.delivery_id)
+    return () if told is None else (told,)
 
 
 def _needless(parts: Parts, claimed: Claimed) -> Reason | None:
@@ -76,29 +88,6 @@ async def _send(parts: Parts, claimed: Claimed) -> Verdict:
     except Exception as fault:
         log.error("send_failed", type=claimed.type, exc_info=fault)
         return Verdict(Unknown(Reason.INTERNAL))
-
-
-async def _heed(parts: Parts, verdict: Verdict) -> None:
-    """Close the bot's gate where the answer concerns more than this chat, and tell health."""
-    pause = None
-    if verdict.stop_bot:
-        pause, check = BOT_STOP, Check(Status.UNHEALTHY, "the token or the API base is wrong")
-    elif verdict.outage:
-        pause, check = OUTAGE_PAUSE, Check(Status.UNHEALTHY, "out of reach")
-    elif verdict.gate and verdict.gate.scope is GateScope.BOT:
-        pause, check = verdict.gate.delay, Check(Status.DEGRADED, "asks to wait")
-    elif verdict.requests:
-        check = Check(Status.OK, "answers", round(verdict.seconds * 1000, 1))
-    else:
-        return
-    parts.health.record(CheckName.TELEGRAM, check)
-    if check.status is Status.UNHEALTHY:
-        parts.out_of_reach.add("telegram")
-    if pause is not None:
-        try:
-            await parts.pacer.close_gate(pause)
-        except PaceUnavailableError:
-            return  # the pacer remembers the gate itself, and without Redis nothing is sent anyway
 
 
 def decide_for(parts: Parts, claimed: Claimed, outcome: Outcome) -> Decision:

@@ -13,7 +13,8 @@ from outbox.catalog import Catalog
 from outbox.catalog import load as load_catalog
 from outbox.database import Pool, open_pool
 from outbox.fan_out import Route
-from telegram import Pacer, Sender
+from telegram import Guard, Pacer, Sender
+from workers.bot import Bot
 from workers.settings import Settings
 
 POOL_SIZE = 6
@@ -22,6 +23,8 @@ POOL_SIZE = 6
 FREE_BURST, PAID_BURST = 10, 60
 FREE_IN_FLIGHT, PAID_IN_FLIGHT = 8, 60
 """Requests under way at once in one worker."""
+URGENT_SLOTS = 2
+"""How many more there may be of urgent types."""
 
 PAID_RATE = 1000.0
 """Messages per second that Telegram allows in paid broadcast."""
@@ -40,6 +43,7 @@ class Parts:
     redis: Redis
     sender: Sender
     pacer: Pacer
+    bot: Bot
     in_flight: int
     metrics: Metrics
     health: Health
@@ -54,10 +58,18 @@ class Parts:
     out_of_reach: set[str] = field(default_factory=set)
     """Dependencies that failed in this run: the exit code of --once."""
 
+    @property
+    def bot_refused(self) -> asyncio.Event:
+        """Set while the token or the API base is wrong: nothing is claimed."""
+        return self.bot.refused
+
 
 def routes_of(catalog: Catalog) -> dict[str, Route]:
     """Tell the relay where each type of the catalog goes."""
-    return {name: Route(name, known.category, known.channels, known.ttl) for name, known in catalog.types.items()}
+    return {
+        name: Route(name, known.category, known.channels, known.ttl, known.urgent)
+        for name, known in catalog.types.items()
+    }
 
 
 @asynccontextmanager
@@ -75,7 +87,7 @@ async def wire(settings: Settings, health: Health) -> AsyncIterator[Parts]:
     sender = Sender(
         settings.secret("TELEGRAM_BOT_TOKEN"),
         settings.api_base,
-        in_flight=in_flight,
+        in_flight=in_flight + URGENT_SLOTS,
         paid_broadcast=paid,
         metrics=metrics,
     )
@@ -84,9 +96,25 @@ async def wire(settings: Settings, health: Health) -> AsyncIterator[Parts]:
     )
     rate = PAID_RATE if paid else settings.bot_rate
     pacer = Pacer(redis, sender.bot_id, rate, PAID_BURST if paid else FREE_BURST)
+    guard = Guard(redis, sender.bot_id, settings.unlink_guard_share)
+    out_of_reach: set[str] = set()
+    bot = Bot(pacer, guard, health, metrics, paid=paid, out_of_reach=out_of_reach)
     pool = await open_pool(settings.secret("DATABASE_URL"), size=POOL_SIZE)
     try:
-        yield Parts(settings, catalog, routes_of(catalog), pool, redis, sender, pacer, in_flight, metrics, health)
+        yield Parts(
+            settings=settings,
+            catalog=catalog,
+            routes=routes_of(catalog),
+            pool=pool,
+            redis=redis,
+            sender=sender,
+            pacer=pacer,
+            bot=bot,
+            in_flight=in_flight,
+            metrics=metrics,
+            health=health,
+            out_of_reach=out_of_reach,
+        )
     finally:
         await sender.close()
         await redis.aclose()

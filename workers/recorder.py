@@ -99,5 +99,6 @@ def count(parts: Parts, finishes: Sequence[Finish], recorded: Recorded) -> None:
             counters.retried += 1
         if isinstance(outcome, Unknown):
             counters.unknown += 1
+    metrics.limiter_denied.labels("chat").inc(recorded.paced)
     for reason, number in recorded.skipped.items():
         log.info("deliveries_skipped", reason=reason, count=number)

@@ -5,12 +5,12 @@ import asyncio
 from arq.worker import Worker
 from redis.exceptions import RedisError
 
-from health import Check, CheckName, Health, Status, build_app, get_logger, keep, listen, serve
+from health import CheckName, Health, build_app, get_logger, keep, listen, serve
 from outbox.database import Connection, connect
-from telegram import BotFaultError
 from workers.deliver import Deliverer
+from workers.get_me import keep_asking
 from workers.parts import Parts, wire
-from workers.patience import OUT_OF_REACH, Backoff, wait_for
+from workers.patience import OUT_OF_REACH, Backoff
 from workers.preflight import preflight
 from workers.queue import Running, keep_slices, make_worker, open_queue, slices_of
 from workers.settings import Settings
@@ -23,8 +23,6 @@ CHANNEL = "outbox_event"
 
 USES = (CheckName.POSTGRES, CheckName.REDIS, CheckName.TELEGRAM, CheckName.RELAY)
 
-ASK_TELEGRAM_EVERY_S = 60.0
-ASK_AGAIN_S = 5.0
 CANCEL_EVERY_S = 0.1
 
 
@@ -48,7 +46,7 @@ async def watch(settings: Settings) -> None:
             beside = [
                 tasks.create_task(keep(health, settings.health_file)),
                 tasks.create_task(_hear_events(parts)),
-                tasks.create_task(_ask_telegram(parts)),
+                tasks.create_task(keep_asking(parts)),
             ]
             log.info("worker_started", version=health.version)
             await _work(parts)
@@ -124,16 +122,3 @@ def _termination(conn: Connection) -> asyncio.Event:
     gone = asyncio.Event()
     conn.add_termination_listener(lambda _: gone.set())
     return gone
-
-
-async def _ask_telegram(parts: Parts) -> None:
-    """Ask who the bot is, at the start and as long as Telegram does not answer."""
-    while not parts.stopping.is_set():
-        try:
-            await parts.sender.get_me()
-            parts.health.record(CheckName.TELEGRAM, Check(Status.OK, "answers"))
-        except BotFaultError as fault:
-            parts.health.record(CheckName.TELEGRAM, Check(Status.UNHEALTHY, f"getMe: {fault.reason or 'no answer'}"))
-            await wait_for(parts.stopping, ASK_AGAIN_S)
-            continue
-        await wait_for(parts.stopping, ASK_TELEGRAM_EVERY_S)

@@ -169,7 +169,7 @@ async def test_markup_that_telegram_cannot_parse_goes_as_plain_text(api: BotApi,
     """The recipient gets the text at once, in the same attempt, and the verdict tells of it."""
     api.will(refuses(400, "Bad Request: can't parse entities: Unexpected end tag at byte offset 8"), sent(8))
     verdict = await sender.send(CHAT, TEXT)
-    assert verdict.outcome == Delivered(8)
+    assert verdict.outcome == Delivered(8, Reason.MARKUP)
     assert verdict.degraded is Degrade.MARKUP
     assert (verdict.degrade, verdict.requests) == (None, 2)
     assert "parse_mode" not in api.calls[1]
@@ -180,7 +180,7 @@ async def test_a_text_too_long_goes_shortened(api: BotApi, sender: Sender) -> No
     """What Telegram finds too long is cut and sent at once."""
     api.will(refuses(400, "Bad Request: message is too long"), sent())
     verdict = await sender.send(CHAT, Message(text="word " * 2000))
-    assert (verdict.outcome, verdict.degraded) == (Delivered(7), Degrade.LENGTH)
+    assert (verdict.outcome, verdict.degraded) == (Delivered(7, Reason.BAD_MESSAGE), Degrade.LENGTH)
     assert 0 < len(api.calls[1]["text"]) <= 4096
 
 
@@ -188,7 +188,7 @@ async def test_a_button_that_telegram_refuses_is_left_out(api: BotApi, sender: S
     """A wrong button costs the button, not the message."""
     api.will(refuses(400, "Bad Request: BUTTON_URL_INVALID"), sent())
     verdict = await sender.send(CHAT, WITH_BUTTON)
-    assert (verdict.outcome, verdict.degraded) == (Delivered(7), Degrade.BUTTON)
+    assert (verdict.outcome, verdict.degraded) == (Delivered(7, Reason.BAD_MESSAGE), Degrade.BUTTON)
     assert "reply_markup" not in api.calls[1]
 
 
@@ -196,7 +196,7 @@ async def test_a_closed_topic_is_left_for_the_chat_itself(api: BotApi, sender: S
     """A message whose topic is gone goes into the chat."""
     api.will(refuses(400, "Bad Request: message thread not found"), sent())
     verdict = await sender.send(CHAT, TEXT, thread_id=9)
-    assert (verdict.outcome, verdict.degraded) == (Delivered(7), Degrade.TOPIC)
+    assert (verdict.outcome, verdict.degraded) == (Delivered(7, Reason.TOPIC), Degrade.TOPIC)
     assert "message_thread_id" not in api.calls[1]
 
 
@@ -250,10 +250,10 @@ async def test_a_flood_wait_in_the_header_only_is_obeyed(api: BotApi, sender: Se
     "answer", [page(502), refuses(500, "Internal Server Error: restart"), says(503, {"ok": False})]
 )
 async def test_a_server_in_trouble_is_an_outage(api: BotApi, sender: Sender, answer: Respond) -> None:
-    """5xx costs no attempt, whether Telegram says it or a proxy."""
+    """5xx is a fault that passes, and may be an outage, whether Telegram says it or a proxy."""
     api.will(answer)
     verdict = await sender.send(CHAT, TEXT)
-    assert verdict.outcome == Snooze(timedelta(seconds=5), Reason.UNAVAILABLE)
+    assert verdict.outcome == Retry(Reason.UNAVAILABLE)
     assert verdict.outage
 
 
@@ -293,7 +293,7 @@ async def test_a_refused_connection_has_sent_nothing(free_port: int) -> None:
     """Without a connection it is an outage, and surely not delivered."""
     async with Sender(TOKEN, f"http://127.0.0.1:{free_port}") as sender:
         verdict = await sender.send(CHAT, TEXT)
-    assert verdict.outcome == Snooze(timedelta(seconds=5), Reason.UNAVAILABLE)
+    assert verdict.outcome == Retry(Reason.UNAVAILABLE)
     assert (verdict.phase, verdict.outage) == (Phase.CONNECTING, True)
 
 

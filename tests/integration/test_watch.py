@@ -230,6 +230,6 @@ async def test_every_metric_of_the_contract_is_there(environment: dict[str, str]
             *("oldest_due_seconds", "backlog", "dead_letter_oldest_seconds", "possible_duplicates_total"),
             *("lease_lost_total", "telegram_requests_total", "telegram_request_seconds", "telegram_gate_closed"),
             *("limiter_denied_total", "oldest_open_transaction_seconds", "inbox_streams", "unread_drift"),
-            *("heartbeat_timestamp_seconds", "build_info"),
+            *("heartbeat_timestamp_seconds", "build_info", "messages_degraded_total", "telegram_rate"),
         )
     }

@@ -26,8 +26,9 @@ TOPIC = Verdict(Reject(Reason.TOPIC), degrade=Degrade.TOPIC, status=400)
 TOO_LONG = Verdict(Reject(Reason.BAD_MESSAGE), degrade=Degrade.LENGTH, status=400)
 BUTTON = Verdict(Reject(Reason.BAD_MESSAGE), degrade=Degrade.BUTTON, status=400)
 BAD_REQUEST = Verdict(Reject(Reason.BAD_REQUEST), status=400)
-REFUSED_BOT = Verdict(Snooze(timedelta(seconds=60), Reason.BOT_REFUSED), stop_bot=True)
-OUTAGE = Verdict(Snooze(timedelta(seconds=5), Reason.UNAVAILABLE), outage=True)
+REFUSED_BOT = Verdict(Snooze(timedelta(seconds=10), Reason.BOT_REFUSED), stop_bot=True)
+OUTAGE = Verdict(Retry(Reason.UNAVAILABLE), outage=True)
+LOST = Verdict(Unknown(Reason.LOST_ANSWER), outage=True)
 
 REFUSALS = [
     (403, "Forbidden: bot was blocked by the user", BLOCKED),
@@ -79,13 +80,14 @@ OTHERS: list[tuple[Answer, Verdict]] = [
     (Taken(True), Verdict(Delivered(None), status=200)),
     (Undecodable(200), Verdict(Delivered(None, Reason.UNDECODABLE), status=200)),
     (Undecodable(502), replace(OUTAGE, status=502)),
+    (Undecodable(504), replace(LOST, status=504)),
     (Undecodable(302), replace(OUTAGE, status=302)),
     (Undecodable(403), replace(OUTAGE, status=403)),
     (Undecodable(400), replace(OUTAGE, status=400)),
     (Undecodable(404), replace(REFUSED_BOT, status=404)),
     (Undecodable(413), replace(BAD_REQUEST, status=413)),
     (NotSent("ClientConnectorError"), replace(OUTAGE, phase=Phase.CONNECTING)),
-    (Lost("ServerDisconnectedError"), Verdict(Unknown(Reason.LOST_ANSWER), phase=Phase.SENT)),
+    (Lost("ServerDisconnectedError"), replace(LOST, phase=Phase.SENT)),
     (
         Refused(400, "Bad Request: group chat was upgraded to a supergroup chat", migrate_to_chat_id=-1001),
         Verdict(Retry(Reason.CHAT_NOT_FOUND), migrate_to=-1001, status=400),

@@ -16,6 +16,8 @@ CONTRACT = {
     ("vestnik_lease_lost_total", "counter", ()),
     ("vestnik_telegram_requests_total", "counter", ("method", "status")),
     ("vestnik_telegram_request_seconds", "histogram", ()),
+    ("vestnik_messages_degraded_total", "counter", ("part", "type")),
+    ("vestnik_telegram_rate", "gauge", ()),
     ("vestnik_telegram_gate_closed", "gauge", ("scope",)),
     ("vestnik_limiter_denied_total", "counter", ("scope",)),
     ("vestnik_oldest_open_transaction_seconds", "gauge", ()),
@@ -38,6 +40,7 @@ def used(registry: CollectorRegistry) -> Metrics:
     metrics.possible_duplicates.labels(channel="telegram").inc()
     metrics.telegram_requests.labels(method="sendMessage", status="200").inc()
     metrics.telegram_request_seconds.observe(0.3)
+    metrics.messages_degraded.labels(type="order_paid", part="markup").inc()
     metrics.telegram_gate_closed.labels(scope="bot").set(1)
     metrics.limiter_denied.labels(scope="chat").inc()
     return metrics

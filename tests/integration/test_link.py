@@ -1,0 +1,105 @@
+"""Links: what sends show of chats, and when it is believed."""
+
+from datetime import timedelta
+
+import pytest
+
+from outbox import link, recipient
+from outbox.database import Connection
+from outbox.link import LinkState, Refusal
+from outbox.recipient import Profile
+
+HOUR = timedelta(hours=1)
+NOT_FOUND = Refusal("anna", "chat_not_found", LinkState.UNREACHABLE, after=HOUR)
+FORBIDDEN = Refusal("anna", "forbidden", LinkState.SUSPENDED, after=24 * HOUR)
+BLOCKED = Refusal("anna", "blocked", LinkState.BLOCKED)
+
+
+@pytest.fixture(autouse=True)
+async def _linked(conn: Connection) -> None:
+    await recipient.save(conn, [Profile("anna", chat_id=1), Profile("boris", chat_id=2)])
+
+
+async def state(conn: Connection, who: str = "anna") -> str:
+    """Read the state of somebody's link."""
+    found: str = await conn.fetchval("select state from outbox.telegram_link where recipient = $1", who)
+    return found
+
+
+async def pass_by(conn: Connection, time: timedelta) -> None:
+    """Let time pass for what is held against chats."""
+    await conn.execute("update outbox.telegram_link set fault_since = fault_since - $1::interval", time)
+    await conn.execute(
+        "update outbox.telegram_link set linked_at = linked_at - $1::interval, state_at = state_at - $1::interval", time
+    )
+
+
+async def test_a_block_is_believed_at_once(conn: Connection) -> None:
+    """Who blocks the bot is not written to any more, and the other person's link stays."""
+    assert await link.refuse(conn, [BLOCKED]) == {"anna": LinkState.BLOCKED}
+    assert (await state(conn), await state(conn, "boris")) == ("blocked", "active")
+
+
+async def test_one_chat_not_found_is_not_believed(conn: Connection) -> None:
+    """A wrong token makes storms of them: the first one changes nothing, nor does a second one soon after."""
+    for _ in range(2):
+        assert await link.refuse(conn, [NOT_FOUND]) == {}
+    assert await state(conn) == "active"
+
+
+async def test_two_an_hour_apart_are_believed(conn: Connection) -> None:
+    """The same an hour later makes the link unreachable."""
+    await link.refuse(conn, [NOT_FOUND])
+    await pass_by(conn, HOUR)
+    assert await link.refuse(conn, [NOT_FOUND]) == {"anna": LinkState.UNREACHABLE}
+    assert await state(conn) == "unreachable"
+
+
+async def test_a_message_between_them_counts(conn: Connection) -> None:
+    """A chat that has taken a message since is known again."""
+    await link.refuse(conn, [NOT_FOUND])
+    await pass_by(conn, HOUR)
+    await link.clear(conn, ["anna"])
+    assert await link.refuse(conn, [NOT_FOUND]) == {}
+    assert await state(conn) == "active"
+
+
+async def test_another_fault_between_them_counts(conn: Connection) -> None:
+    """A day of nothing but unnamed 403 is broken by any other refusal."""
+    await link.refuse(conn, [FORBIDDEN])
+    await pass_by(conn, 23 * HOUR)
+    await link.refuse(conn, [NOT_FOUND])
+    await link.refuse(conn, [FORBIDDEN])
+    await pass_by(conn, 2 * HOUR)
+    assert await link.refuse(conn, [FORBIDDEN]) == {}
+    await pass_by(conn, 22 * HOUR)
+    assert await link.refuse(conn, [FORBIDDEN]) == {"anna": LinkState.SUSPENDED}
+
+
+async def test_two_different_403_are_two_different_things(conn: Connection) -> None:
+    """`can't send messages` flaps and never unlinks by itself; `blocked` does at once."""
+    assert await link.refuse(conn, [FORBIDDEN]) == {}
+    assert await state(conn) == "active"
+    assert await link.refuse(conn, [BLOCKED]) == {"anna": LinkState.BLOCKED}
+
+
+async def test_a_message_that_arrives_opens_a_closed_link(conn: Connection) -> None:
+    """What a replayed message shows is believed as well."""
+    await link.refuse(conn, [BLOCKED])
+    await link.clear(conn, ["anna"])
+    assert await state(conn) == "active"
+
+
+async def test_what_was_believed_lately_is_taken_back(conn: Connection) -> None:
+    """A restore opens the links that were closed within its time, and no older ones."""
+    await link.refuse(conn, [BLOCKED])
+    await pass_by(conn, HOUR)
+    await link.refuse(conn, [Refusal("boris", "unreachable", LinkState.UNREACHABLE)])
+    assert await link.restore(conn, timedelta(minutes=5)) == 1
+    assert (await state(conn), await state(conn, "boris")) == ("blocked", "active")
+
+
+async def test_a_link_that_has_ended_is_left_alone(conn: Connection) -> None:
+    """A refusal says nothing about a link that is not there any more."""
+    await conn.execute("update outbox.telegram_link set unlinked_at = now() where recipient = 'anna'")
+    assert await link.refuse(conn, [BLOCKED]) == {}
