@@ -7,13 +7,21 @@ READY := $(VENV)/.ready
 POSTGRES ?= embedded
 DEBIAN_POSTGRES := $(lastword $(sort $(wildcard /usr/lib/postgresql/*/bin)))
 PYTEST_ARGS ?=
+# Processes that share the tests: more than cores, since most tests wait.
+JOBS ?= 3
 
 .PHONY: demo test check lint bench clean
 demo: $(READY)
 	$(BIN)/vestnik demo
 
+test: export VESTNIK_TEST_POSTGRES = $(POSTGRES)
 test: $(READY)
-	VESTNIK_TEST_POSTGRES=$(POSTGRES) $(BIN)/python -m pytest $(PYTEST_ARGS)
+ifeq ($(PYTEST_ARGS),)
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "not alone"
+	$(BIN)/python -m pytest -m alone
+else
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+endif
 
 check: lint
 	$(MAKE) test

@@ -16,6 +16,10 @@ class Backlog:
     """Seconds that the longest due lane of a channel has been due."""
     oldest_dead: dict[str, float] = field(default_factory=dict)
     """Age in seconds of the oldest dead letter of a channel."""
+    oldest_unknown: dict[str, float] = field(default_factory=dict)
+    """Age in seconds of the oldest unknown outcome of a channel that waits for an operator."""
+    possible_duplicates: int = 0
+    """Attempts that may have arrived and were sent again, since rows are kept."""
     relay_lag: float = 0.0
     """Seconds since the oldest event was emitted that is not relayed and not scheduled."""
     scheduled: int = 0
@@ -27,8 +31,7 @@ class Backlog:
 
 
 DELIVERIES = """
-select channel, state, count(*),
-  extract(epoch from now() - min(settled_at))::float8 as oldest_seconds
+select channel, state, count(*), extract(epoch from now() - min(settled_at))::float8 as oldest_seconds
 from outbox.delivery where phase = 'open' group by 1, 2
 union all
 select channel, state, count(*), extract(epoch from now() - min(settled_at))::float8
@@ -45,6 +48,7 @@ REST = """
 select
   (select count(*) from outbox.scheduled) as scheduled,
   (select count(*) from outbox.lane where lease_until is not null) as leased,
+  (select count(*) from outbox.attempt where resent) as possible_duplicates,
   (select moved_at from outbox.cursor where consumer = 'relay') as moved_at,
   coalesce((select extract(epoch from clock_timestamp() - min(e.created_at))::float8
     from outbox.cursor c, lateral (
@@ -62,11 +66,11 @@ select
 async def look(conn: Connection) -> Backlog:
     """Take one look at the outbox."""
     deliveries: dict[str, dict[str, int]] = {}
-    dead: dict[str, float] = {}
+    oldest: dict[str, dict[str, float]] = {"dead": {}, "unknown": {}}
     for channel, state, count, seconds in await conn.fetch(DELIVERIES):
         deliveries.setdefault(channel, {})[state] = count
-        if state == "dead":
-            dead[channel] = seconds
+        if state in oldest:
+            oldest[state][channel] = seconds
     lanes = await conn.fetch(LANES)
     rest = await conn.fetchrow(REST)
     if rest is None:  # a select without a table always answers
@@ -74,7 +78,9 @@ async def look(conn: Connection) -> Backlog:
     return Backlog(
         deliveries=deliveries,
         oldest_due={row["channel"]: max(0.0, row["seconds"]) for row in lanes},
-        oldest_dead=dead,
+        oldest_dead=oldest["dead"],
+        oldest_unknown=oldest["unknown"],
+        possible_duplicates=rest["possible_duplicates"],
         relay_lag=rest["lag"],
         scheduled=rest["scheduled"],
         lanes_due=sum(row["due"] for row in lanes),

@@ -10,6 +10,7 @@ from outbox.decision import OnUnknown
 from outbox.event_type import EventType, read_types
 from outbox.language import Language, language_key, read_language
 from outbox.markup import Markup
+from outbox.own_catalog import OwnCatalog
 from outbox.text import Part, Text, Texts
 from outbox.toml_table import Table
 
@@ -20,7 +21,7 @@ FILE = "catalog.toml"
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """All event types, and all texts in all languages."""
+    """All event types, Vestnik's own among them, and all texts in all languages."""
 
     types: Mapping[str, EventType]
     languages: Mapping[str, Language]
@@ -80,7 +81,7 @@ class Catalog:
 
 
 def load(directory: Path) -> Catalog:
-    """Read `catalog.toml` and every file of texts beside it.
+    """Read `catalog.toml` and every file of texts beside it, and add what Vestnik emits itself.
 
     Raises:
         CatalogError: names file, type and field of the first fault.
@@ -88,9 +89,10 @@ def load(directory: Path) -> Catalog:
     """
     file = Table.load(directory / FILE)
     file.allow("default_language", "base_url", "types")
-    types = read_types(file.table("types"))
+    own = OwnCatalog.load()
+    types = read_types(own.types(file.table("types")))
     languages = {
-        language_key(path.stem): read_language(path.stem, Table.load(path), types)
+        language_key(path.stem): read_language(path.stem, Table.load(path), types, own)
         for path in sorted(directory.glob("*.toml"))
         if path.name != FILE
     }

@@ -2,8 +2,6 @@
 
 from enum import StrEnum
 
-from outbox.error import IllegalMoveError
-
 
 class State(StrEnum):
     """Where one delivery stands."""
@@ -15,7 +13,7 @@ class State(StrEnum):
     SENT = "sent"
     """Taken by the channel. Final."""
     SKIPPED = "skipped"
-    """Not to be sent, with a reason: no link, muted, blocked. Final."""
+    """Not to be sent, with a reason: no link, muted, blocked, discarded. Final."""
     EXPIRED = "expired"
     """Its time to live ended first. Final."""
     DEAD = "dead"
@@ -29,20 +27,9 @@ BORN = frozenset({State.PENDING, State.SKIPPED})
 MOVES: dict[State, frozenset[State]] = {
     State.PENDING: frozenset({State.SENDING, State.SKIPPED, State.EXPIRED}),
     State.SENDING: frozenset({State.PENDING, State.SENT, State.DEAD, State.UNKNOWN, State.EXPIRED, State.SKIPPED}),
-    State.DEAD: frozenset({State.PENDING}),
+    State.DEAD: frozenset({State.PENDING, State.SKIPPED}),
     State.UNKNOWN: frozenset({State.PENDING, State.SENT}),
     State.SENT: frozenset(),
     State.SKIPPED: frozenset(),
     State.EXPIRED: frozenset(),
 }
-
-
-def check_move(old: State, new: State) -> None:
-    """Refuse a move that the table does not have.
-
-    Raises:
-        IllegalMoveError: `old` never becomes `new`.
-
-    """
-    if new not in MOVES[old]:
-        raise IllegalMoveError(f"a delivery never goes from {old} to {new}")

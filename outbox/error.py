@@ -19,7 +19,3 @@ class MigrationError(OutboxError):
 
 class ForeignClusterError(OutboxError):
     """The cursor belongs to another cluster, or to a later state of this one: see `vestnik cursor rebase`."""
-
-
-class IllegalMoveError(OutboxError):
-    """A change of a delivery's state that the state machine does not have."""

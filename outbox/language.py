@@ -1,6 +1,6 @@
 """One language of the catalog: the file `ru.toml`, `en.toml` and so on."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -9,6 +9,7 @@ from jinja2 import Template
 
 from outbox.error import CatalogError
 from outbox.event_type import EventType
+from outbox.own_catalog import OwnCatalog
 from outbox.template import BadTemplateError, Sandbox
 from outbox.text import Part, Texts
 from outbox.toml_table import Table
@@ -35,8 +36,8 @@ def language_key(name: str) -> str:
     return name.strip().replace("_", "-").lower()
 
 
-def read_language(name: str, file: Table, types: Mapping[str, EventType]) -> Language:
-    """Read a file of texts.
+def read_language(name: str, file: Table, types: Mapping[str, EventType], own: OwnCatalog) -> Language:
+    """Read a file of texts; what it does not say of Vestnik's own events is said by `own`.
 
     Raises:
         CatalogError: names the type and the field that is wrong.
@@ -44,11 +45,13 @@ def read_language(name: str, file: Table, types: Mapping[str, EventType]) -> Lan
     """
     file.allow("generic", "categories", "types")
     sandbox = Sandbox(_locale(name, file))
+    key = language_key(name)
+    used = sorted({known.category for known in types.values()})
     return Language(
         name=name,
         generic=file.text("generic").strip(),
-        categories=_read_categories(file.table("categories"), types),
-        texts=MappingProxyType(_read_types(name, file.table("types"), types, sandbox)),
+        categories=_read_categories(own.categories(key, file.table("categories"), used), used),
+        texts=MappingProxyType(_read_types(name, own.texts(key, file.table("types")), types, sandbox)),
     )
 
 
@@ -59,8 +62,7 @@ def _locale(name: str, file: Table) -> Locale:
         raise file.fault(f'"{name}" is no language; name the file like ru.toml or pt-BR.toml') from None
 
 
-def _read_categories(table: Table, types: Mapping[str, EventType]) -> Mapping[str, str]:
-    used = sorted({known.category for known in types.values()})
+def _read_categories(table: Table, used: Sequence[str]) -> Mapping[str, str]:
     table.allow(*used)
     names = {category: table.text(category).strip() for category in used}
     seen: dict[str, str] = {}

@@ -18,8 +18,16 @@ class Step:
     channel: str | None = None
     recipient: str | None = None
     state: str | None = None
+    """What an attempt came to, what an operator ordered, or where the delivery or notification stands."""
     reason: str | None = None
     seconds: float | None = None
+    """How long an attempt took."""
+    phase: str | None = None
+    """How far an attempt's last request got; None: none was made, or nobody knows."""
+    resent: bool = False
+    """An attempt that may have arrived, and was sent again: a possible duplicate."""
+    operator: str | None = None
+    """Who ordered it."""
 
 
 FIND_EVENTS = """
@@ -33,33 +41,44 @@ FIND_REQUEST = "select id from outbox.event where request_id = $1"
 STEPS = """
 select * from (
 select e.created_at as at, 'emitted' as what, e.id as event_id, null::bigint as delivery_id, null as channel,
-  null as recipient, null as state, null as reason, null::real as seconds
+  null as recipient, null as state, null as reason, null::real as seconds, null as phase, false as resent,
+  null as operator
 from outbox.event e where e.id = any($1::bigint[])
 union all
-select s.due_at, 'scheduled', s.event_id, null, null, null, null, null, null
+select s.due_at, 'scheduled', s.event_id, null, null, null, null, null, null, null, false, null
 from outbox.scheduled s where s.event_id = any($1::bigint[])
 union all
 select r.relayed_at, 'relayed', r.event_id, null, array_to_string(r.channels, '+'), null, null,
-  case when r.channels = '{}' then 'unrouted' end, null
+  case when r.channels = '{}' then 'unrouted' end, null, null, false, null
 from outbox.relayed r where r.event_id = any($1::bigint[])
 union all
 select n.created_at, 'notified', n.event_id, null, 'inapp', n.recipient,
-  case when n.read_at is null then 'unread' else 'read' end, null, null
+  case when n.read_at is null then 'unread' else 'read' end, null, null, null, false, null
 from outbox.notification n where n.event_id = any($1::bigint[])
 union all
-select d.created_at, 'queued', d.event_id, d.id, d.channel, d.recipient, null, null, null
+select d.created_at, 'queued', d.event_id, d.id, d.channel, d.recipient, null, null, null, null, false, null
 from outbox.delivery d where d.event_id = any($1::bigint[])
 union all
-select a.ended_at, 'attempted', d.event_id, d.id, d.channel, d.recipient, a.outcome, a.reason, a.seconds
+select a.ended_at, 'attempted', d.event_id, d.id, d.channel, d.recipient, a.outcome, a.reason, a.seconds, a.phase,
+  a.resent, null
 from outbox.attempt a join outbox.delivery d on d.id = a.delivery_id where d.event_id = any($1::bigint[])
 union all
+-- one that simply succeeded has no row of its own
+select d.settled_at, 'attempted', d.event_id, d.id, d.channel, d.recipient, 'delivered', null, d.seconds, 'answered',
+  false, null
+from outbox.delivery d where d.event_id = any($1::bigint[]) and d.state = 'sent' and d.seconds is not null
+  and not exists (select from outbox.attempt a where a.delivery_id = d.id and a.outcome = 'delivered')
+union all
+select o.acted_at, 'ordered', d.event_id, d.id, d.channel, d.recipient, o.action, null, null, null, false, o.operator
+from outbox.operator_action o join outbox.delivery d on d.id = o.delivery_id where d.event_id = any($1::bigint[])
+union all
 select coalesce(d.settled_at, now()), case when d.settled_at is null then 'stands' else 'settled' end, d.event_id,
-  d.id, d.channel, d.recipient, d.state, d.reason, null
+  d.id, d.channel, d.recipient, d.state, d.reason, null, null, false, null
 from outbox.delivery d where d.event_id = any($1::bigint[])
 ) s
 order by at, event_id,
   array_position(
-    array['emitted', 'scheduled', 'relayed', 'notified', 'queued', 'attempted', 'settled', 'stands'], what),
+    array['emitted', 'scheduled', 'relayed', 'notified', 'queued', 'attempted', 'ordered', 'settled', 'stands'], what),
   delivery_id nulls first
 """
 

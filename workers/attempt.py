@@ -12,7 +12,7 @@ from outbox.outcome import Outcome, Reason, Reject, Retry, Unknown
 from outbox.own_event import OwnEvent
 from outbox.record import Finish
 from outbox.text import TemplateFault
-from telegram import Verdict
+from telegram import LinkChange, Verdict
 from telegram.message import compose
 from workers.parts import Parts
 
@@ -52,16 +52,18 @@ async def attempt(parts: Parts, claimed: Claimed, *, probe: bool = False) -> Fin
         migrate_to=verdict.migrate_to,
         every=_pace(parts, claimed) * verdict.requests,
         burst=CHAT_BURST,
-        tell=_own_events(parts, claimed, verdict, decision),
+        tell=tuple(own_events(parts, claimed, decision, verdict.link)),
     )
 
 
-def _own_events(parts: Parts, claimed: Claimed, verdict: Verdict, decision: Decision) -> tuple[OwnEvent, ...]:
-    held = decision.state is State.UNKNOWN
-    told = own_event.delivery_held(claimed.type, parts.settings.operators, datetime.now(UTC)) if held else None
-    if verdict.link is not None and verdict.link.tell_owner:
-        told = own_event.chat_refused(claimed.recipient, claimed.delivery_id)
-    return () if told is None else (told,)
+def own_events(parts: Parts, claimed: Claimed, decision: Decision, change: LinkChange | None = None) -> list[OwnEvent]:
+    """Make the events of our own by which people learn what only they can mend."""
+    events = []
+    if decision.state is State.UNKNOWN:
+        events.append(own_event.delivery_held(claimed.type, parts.settings.operators, datetime.now(UTC)))
+    if change is not None and change.tell_owner:
+        events.append(own_event.chat_refused(claimed.recipient, claimed.delivery_id))
+    return [event for event in events if event is not None]
 
 
 def _needless(parts: Parts, claimed: Claimed) -> Reason | None:

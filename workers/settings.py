@@ -24,6 +24,8 @@ SHAPES = {
 """What a secret looks like, and the words for one that does not."""
 
 LONGEST_DELAY_S = 30 * 24 * 3600
+MOST_OPERATORS = 1000
+"""An event has 10,000 recipients at the most; one that cannot be emitted would stop what it tells about."""
 
 
 class SettingsError(Exception):
@@ -57,6 +59,10 @@ class Settings(BaseSettings):
     paid_broadcast: bool = False
     retry_schedule: Annotated[tuple[timedelta, ...], NoDecode] = SCHEDULE
     """Seconds to wait after each failed attempt, comma-separated; after the last the delivery dies."""
+    operators: Annotated[tuple[str, ...], NoDecode] = ()
+    """Recipients, comma-separated, who are told in their inbox what only an operator can mend."""
+    unlink_guard_share: float = Field(default=0.05, gt=0, le=1, allow_inf_nan=False)
+    """Share of the sends refused for their chats above which no link is ended any more; 1 switches the guard off."""
     instance: str = Field(default_factory=lambda: f"{socket.gethostname()}-{os.getpid()}")
 
     @field_validator("retry_schedule", mode="before")
@@ -68,6 +74,16 @@ class Settings(BaseSettings):
         if not all(0 <= delay <= LONGEST_DELAY_S for delay in seconds):
             raise ValueError(f"each delay must lie between 0 and {LONGEST_DELAY_S} seconds")
         return tuple(timedelta(seconds=delay) for delay in seconds)
+
+    @field_validator("operators", mode="before")
+    @classmethod
+    def _name(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        names = tuple(dict.fromkeys(name for part in value.split(",") if (name := part.strip())))
+        if len(names) > MOST_OPERATORS or not all(name.isprintable() for name in names):
+            raise ValueError(f"it must be recipient ids with commas between them, at most {MOST_OPERATORS}")
+        return names
 
     @field_validator("database_url", "redis_url", "telegram_bot_token")
     @classmethod

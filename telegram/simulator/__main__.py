@@ -18,6 +18,7 @@ def main() -> None:
     parser.add_argument("--chat-rate", type=float, default=default.chat_rate)
     parser.add_argument("--group-rate-per-minute", type=float, default=default.group_rate_per_minute)
     parser.add_argument("--paid-rate", type=float, default=default.paid_rate)
+    parser.add_argument("--longest-hold", type=float, default=default.longest_hold)
     parser.add_argument("--no-limits", action="store_true")
     given = vars(parser.parse_args())
     given["tokens"] = tuple(given["tokens"] or (DEVELOPMENT_TOKEN,))

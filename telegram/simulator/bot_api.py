@@ -98,6 +98,10 @@ async def _faulty(fault: Fault, request: Request, receive: "ASGIReceiveCallable"
         case FaultKind.LATENCY:
             await asyncio.sleep(fault.seconds or 0)
             return await _perform(request)
+        case FaultKind.LATE_ANSWER:
+            answer = await _perform(request)
+            await gone(receive, fault.seconds or 0)
+            return answer
         case FaultKind.BAD_JSON:
             return (await _perform(request)).broken()
         case FaultKind.CLOSE_AFTER_DELIVERY:

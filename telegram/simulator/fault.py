@@ -31,6 +31,8 @@ class FaultKind(StrEnum):
     """The message is delivered, then the connection drops without an answer."""
     HTML_502 = "html_502"
     """A proxy's error page; nothing is delivered."""
+    LATE_ANSWER = "late_answer"
+    """The message is delivered at once, the answer comes `seconds` later."""
     BAD_JSON = "bad_json"
     """The message is delivered, the answer is cut short."""
     HANG = "hang"

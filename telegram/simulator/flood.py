@@ -1,6 +1,6 @@
 """How much one bot may send, and what happens when it sends more.
 
-Waits of up to eight seconds are absorbed: the answer is held and the message then delivered. A longer
+Waits of up to eight seconds (`longest_hold`) are absorbed: the answer is held and the message then delivered. A longer
 wait is a 429, and whoever sends on during that wait makes it longer.
 """
 
@@ -10,7 +10,6 @@ from enum import StrEnum
 
 from telegram.simulator.options import SimulatorOptions
 
-LONGEST_HOLD_SECONDS = 8.0
 LONGEST_WAIT_SECONDS = 3600.0
 CHAT_BURST_SECONDS = 5.0
 """A chat takes this many seconds' worth of messages at once; the bot as a whole, one second's."""
@@ -92,7 +91,7 @@ class Flood:
             return _during_wait(waiting, now)
         worst = max(limits, key=lambda limit: limit.shortfall(now))
         seconds = worst.shortfall(now)
-        if seconds > LONGEST_HOLD_SECONDS:
+        if seconds > self._options.longest_hold:
             worst.begin_wait(seconds, now)
             return Admission(retry_after=math.ceil(seconds), violation=Violation.OVER_RATE)
         for limit in limits:

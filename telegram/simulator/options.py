@@ -23,5 +23,7 @@ class SimulatorOptions:
     group_rate_per_minute: float = 20
     paid_rate: float = 1000
     """Messages a second of one bot with allow_paid_broadcast."""
+    longest_hold: float = 8
+    """Seconds that a message over a limit is held back and then delivered; what would take longer is a 429."""
     no_limits: bool = False
     """Never hold and never answer 429."""

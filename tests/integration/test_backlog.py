@@ -1,5 +1,7 @@
 """One look at what waits."""
 
+import pytest
+
 from outbox import backlog, lane
 from outbox.backlog import Backlog
 from outbox.channel import Channel
@@ -65,20 +67,43 @@ async def test_what_waits_for_later_is_not_late(conn: Connection) -> None:
     assert (await backlog.look(conn)).oldest_due == {"telegram": 0.0}
 
 
-async def test_the_oldest_dead_letter_has_an_age(conn: Connection) -> None:
-    """The age of the oldest dead letter counts from its death; an unknown outcome is no dead letter."""
-    await link(conn, ["anna", "boris", "clara"])
-    await emit(conn, "login.code", ["anna", "boris", "clara"])
+async def test_what_is_stuck_has_an_age(conn: Connection) -> None:
+    """Dead letters and unknown outcomes have each the age of their oldest, by channel, since it got stuck."""
+    await link(conn, ["anna", "boris", "clara", "dina"])
+    await emit(conn, "login.code", ["anna", "boris", "clara", "dina"])
     await relay_all(conn)
     await conn.execute(
         "update outbox.delivery set state = s.state, reason = 'internal', settled_at = now() - s.age"
         " from (values ('anna', 'dead', interval '1 hour'), ('boris', 'dead', interval '5 hours'),"
-        "              ('clara', 'unknown', interval '9 hours')) s (recipient, state, age)"
+        "              ('clara', 'unknown', interval '9 hours'), ('dina', 'sent', interval '11 hours'))"
+        "   s (recipient, state, age)"
         " where delivery.recipient = s.recipient"
     )
     seen = await backlog.look(conn)
-    assert list(seen.oldest_dead) == ["telegram"]
+    assert (list(seen.oldest_dead), list(seen.oldest_unknown)) == (["telegram"], ["telegram"])
     assert 5 * HOUR_S <= seen.oldest_dead["telegram"] < 6 * HOUR_S
+    assert 9 * HOUR_S <= seen.oldest_unknown["telegram"] < 10 * HOUR_S
+
+
+async def test_what_was_sent_again_is_counted(conn: Connection) -> None:
+    """Each attempt that may have arrived and was sent again is a possible duplicate."""
+    await link(conn, ["anna", "boris", "clara"])
+    await emit(conn, "login.code", ["anna", "boris", "clara"])
+    await relay_all(conn)
+    await conn.execute(
+        "insert into outbox.attempt (delivery_id, token, outcome, resent)"
+        " select id, 1, 'unknown', recipient <> 'clara' from outbox.delivery"
+    )
+    assert (await backlog.look(conn)).possible_duplicates == 2
+
+
+@pytest.mark.parametrize(("sql", "indexes"), [(backlog.LANES, {"lane_due_type"}), (backlog.REST, {"attempt_resent"})])
+async def test_a_look_goes_by_indexes(conn: Connection, sql: str, indexes: set[str]) -> None:
+    """Lanes that are due and possible duplicates are counted by indexes that hold nothing else."""
+    plan = "\n".join(row[0] for row in await conn.fetch(f"explain {sql}"))
+    assert {index for index in indexes if f" {index} " in plan} == indexes
+    assert "Seq Scan on lane" not in plan
+    assert "Seq Scan on attempt" not in plan
 
 
 async def test_the_relays_lag_is_the_age_of_what_it_has_not_read(conn: Connection) -> None:

@@ -29,9 +29,11 @@ SETTINGS = {
     "LOG_FORMAT",
     "LOG_LEVEL",
     "METRICS_BIND",
+    "OPERATORS",
     "PAID_BROADCAST",
     "RETRY_SCHEDULE",
     "TELEGRAM_API_BASE",
+    "UNLINK_GUARD_SHARE",
 }
 
 
@@ -66,6 +68,7 @@ def test_what_is_not_set_has_the_documented_default(environment: Environment) ->
     assert (found.health_file, found.http_bind, found.metrics_bind) == (None, None, None)
     waits = [wait.total_seconds() for wait in found.retry_schedule]
     assert waits == [5, 30, 120, 600, 3600, 21600]
+    assert (found.operators, found.unlink_guard_share) == ((), 0.05)
 
 
 def test_every_setting_comes_from_its_variable(environment: Environment) -> None:
@@ -77,6 +80,8 @@ def test_every_setting_comes_from_its_variable(environment: Environment) -> None
         PAID_BROADCAST="true",
         HEALTH_FILE="/run/vestnik/health.json",
         RETRY_SCHEDULE="1,2.5",
+        OPERATORS="op-1, Анна ,,op-1",
+        UNLINK_GUARD_SHARE="1",
         INSTANCE="w-1",
     )
     assert found.secret("DATABASE_URL") == "postgresql://a/b"
@@ -84,6 +89,13 @@ def test_every_setting_comes_from_its_variable(environment: Environment) -> None
     assert (found.bot_rate, found.paid_broadcast, found.instance) == (30.5, True, "w-1")
     assert found.health_file == Path("/run/vestnik/health.json")
     assert found.retry_schedule == (timedelta(seconds=1), timedelta(seconds=2.5))
+    assert (found.operators, found.unlink_guard_share) == (("op-1", "Анна"), 1)
+
+
+@pytest.mark.parametrize("nobody", ["", " ", ",", " , ,"])
+def test_no_operator_is_an_empty_one(environment: Environment, nobody: str) -> None:
+    """Blanks and commas alone name nobody."""
+    assert environment.load(OPERATORS=nobody).operators == ()
 
 
 @pytest.mark.parametrize("name", SECRETS)
@@ -157,6 +169,13 @@ WRONG = [
     ("RETRY_SCHEDULE", "5,-1"),
     ("RETRY_SCHEDULE", "nan"),
     ("RETRY_SCHEDULE", "1e300"),
+    ("OPERATORS", "op\n1"),
+    ("OPERATORS", "op\udc80"),
+    ("OPERATORS", ",".join(map(str, range(1001)))),
+    ("UNLINK_GUARD_SHARE", "0"),
+    ("UNLINK_GUARD_SHARE", "1.01"),
+    ("UNLINK_GUARD_SHARE", "nan"),
+    ("UNLINK_GUARD_SHARE", "5%"),
     ("TELEGRAM_API_BASE", "telegram"),
     ("TELEGRAM_API_BASE", "ftp://telegram"),
 ]

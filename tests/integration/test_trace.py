@@ -2,14 +2,16 @@
 
 from datetime import UTC, datetime, timedelta
 
-from outbox import event, lane, record, relay
+from outbox import event, lane, operator_action, record, relay
 from outbox.channel import Channel
 from outbox.database import Connection
 from outbox.decision import Decision
 from outbox.delivery import State
 from outbox.fan_out import Route
-from outbox.outcome import Delivered, Reason, Retry
+from outbox.operator_action import Action
+from outbox.outcome import Delivered, Reason, Retry, Unknown
 from outbox.record import Finish
+from outbox.stuck import Filter
 from outbox.trace import Step, trace
 
 ROUTES = {
@@ -36,7 +38,15 @@ async def link(conn: Connection) -> None:
     await conn.execute("insert into outbox.telegram_link (recipient, chat_id) values ('ann', 7)")
 
 
-async def attempt(conn: Connection, outcome: Delivered | Retry, decision: Decision) -> None:
+UNKNOWN, HELD = Unknown(Reason.LOST_ANSWER), Decision(State.UNKNOWN, 1, Reason.LOST_ANSWER)
+
+
+async def act(conn: Connection, action: Action) -> None:
+    """Let olga do something about all that is stuck."""
+    await operator_action.carry_out(conn, await operator_action.plan(conn, action, Filter()), "olga")
+
+
+async def attempt(conn: Connection, outcome: Delivered | Retry | Unknown, decision: Decision) -> None:
     """Claim what is due and record how it ended."""
     claimed = await lane.claim(conn, Channel.TELEGRAM, 10)
     await record.record(conn, [Finish(one, outcome, decision, seconds=0.25) for one in claimed])
@@ -62,6 +72,74 @@ async def test_tells_the_whole_way_of_an_event(conn: Connection) -> None:
     ]
     assert {step.event_id for step in steps} == {event_id}
     assert [step.seconds for step in steps if step.what == "attempted"] == [0.25, 0.25]
+
+
+async def test_tells_of_an_attempt_that_simply_succeeded(conn: Connection) -> None:
+    """A delivery that was sent at once has one attempt, answered, and how long it took."""
+    await link(conn)
+    event_id = await event.emit(conn, "telegram", ["ann"])
+    await relay.step(conn, ROUTES)
+    await attempt(conn, Delivered(99), Decision(State.SENT, 1))
+    await conn.execute("update outbox.delivery set seconds = 0.25")
+    assert await conn.fetchval("select count(*) from outbox.attempt") == 0
+
+    attempted, settled = (await follow(conn, event_id))[-2:]
+    assert told([attempted, settled]) == [
+        ("attempted", "telegram", "ann", "delivered", None),
+        ("settled", "telegram", "ann", "sent", None),
+    ]
+    assert (attempted.phase, attempted.seconds, attempted.resent) == ("answered", 0.25, False)
+    assert attempted.at == settled.at
+
+
+async def test_a_delivery_has_one_successful_attempt(conn: Connection) -> None:
+    """An attempt that succeeded and has a row of its own is told once."""
+    await link(conn)
+    event_id = await event.emit(conn, "telegram", ["ann"])
+    await relay.step(conn, ROUTES)
+    await attempt(conn, Delivered(99), Decision(State.SENT, 1))
+    await conn.execute("update outbox.delivery set seconds = 0.25")
+    await conn.execute(
+        "insert into outbox.attempt (delivery_id, token, outcome) select id, 1, 'delivered' from outbox.delivery"
+    )
+
+    assert [step.what for step in await follow(conn, event_id)].count("attempted") == 1
+
+
+async def test_nothing_is_told_of_an_attempt_that_nobody_made(conn: Connection) -> None:
+    """A delivery that an operator has confirmed was sent, but no attempt is known that succeeded."""
+    await link(conn)
+    event_id = await event.emit(conn, "telegram", ["ann"])
+    await relay.step(conn, ROUTES)
+    await attempt(conn, UNKNOWN, HELD)
+    await act(conn, Action.CONFIRM)
+
+    assert told(await follow(conn, event_id))[-3:] == [
+        ("attempted", "telegram", "ann", "unknown", "lost_answer"),
+        ("ordered", "telegram", "ann", "confirm", None),
+        ("settled", "telegram", "ann", "sent", None),
+    ]
+
+
+async def test_tells_what_operators_did_between_attempts(conn: Connection) -> None:
+    """An attempt tells how far it got and whether it was sent again, an order who gave it, in the order of time."""
+    await link(conn)
+    event_id = await event.emit(conn, "telegram", ["ann"])
+    await relay.step(conn, ROUTES)
+    await attempt(conn, UNKNOWN, HELD)
+    await conn.execute("update outbox.attempt set phase = 'sent'")
+    await act(conn, Action.RESEND)
+    await attempt(conn, Retry(Reason.UNAVAILABLE), Decision(State.DEAD, 2, Reason.UNAVAILABLE))
+    await act(conn, Action.DISCARD)
+
+    steps = (await follow(conn, event_id))[3:]
+    assert [(step.what, step.state, step.phase, step.resent, step.operator) for step in steps] == [
+        ("attempted", "unknown", "sent", True, None),
+        ("ordered", "resend", None, False, "olga"),
+        ("attempted", "retry", None, False, None),
+        ("ordered", "discard", None, False, "olga"),
+        ("settled", "skipped", None, False, None),
+    ]
 
 
 async def test_tells_where_a_waiting_delivery_stands(conn: Connection) -> None:

@@ -1,5 +1,6 @@
 """What follows from an attempt."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -22,8 +23,10 @@ outcomes: st.SearchStrategy[Outcome] = st.one_of(
     st.builds(Snooze, delays, reasons),
     st.builds(Retry, reasons),
     st.builds(Reject, reasons),
-    st.builds(Unknown, reasons),
+    st.builds(Unknown, reasons, st.none() | delays),
 )
+failures: st.SearchStrategy[Retry | Unknown] = st.builds(Retry, reasons) | st.builds(Unknown, reasons)
+"""What costs an attempt and may come again."""
 policies = st.builds(
     Policy,
     schedule=st.lists(delays, max_size=8).map(tuple),
@@ -32,6 +35,9 @@ policies = st.builds(
     jitter=st.floats(0.0, 1.0, exclude_min=True),
 )
 counts = st.integers(0, 12)
+waits = st.timedeltas(SECOND, timedelta(days=30))
+"""Long enough that a jitter leaves something of them."""
+jitters = st.floats(0.001, 1.0)
 
 
 def test_delivered_is_sent() -> None:
@@ -134,6 +140,18 @@ def test_unknown_can_use_attempts_up() -> None:
     assert decision == Decision(State.DEAD, 3, Reason.WORKER_LOST, possible_duplicate=False)
 
 
+def test_an_outage_costs_the_unknown_no_attempt() -> None:
+    """An outcome that an outage left unknown comes again after its own delay, even on the last attempt."""
+    decision = decide(Unknown(Reason.LOST_ANSWER, 5 * SECOND), 2, NOW, TWICE)
+    assert decision == Decision(State.PENDING, 2, Reason.LOST_ANSWER, 5 * SECOND, possible_duplicate=True)
+
+
+def test_an_outage_does_not_resend_what_must_not_arrive_twice() -> None:
+    """An outcome that an outage left unknown is held like any other where twice is worse."""
+    decision = decide(Unknown(Reason.LOST_ANSWER, 5 * SECOND), 0, NOW, Policy(on_unknown="hold"))
+    assert decision == Decision(State.UNKNOWN, 1, Reason.LOST_ANSWER)
+
+
 def test_expiry_ends_a_retry() -> None:
     """A retry that would come when its time to live has ended is not waited for."""
     decision = decide(Retry(Reason.UNAVAILABLE), 0, NOW, Policy(schedule=(MINUTE,), expires_at=NOW + MINUTE))
@@ -178,7 +196,64 @@ def test_snooze_costs_nothing(delay: timedelta, reason: Reason, attempts: int, p
     assert decide(Snooze(delay, reason), attempts, NOW, policy).attempts == attempts
 
 
-@given(st.builds(Retry, reasons) | st.builds(Unknown, reasons), counts, policies)
+@given(delays, reasons, counts, policies)
+def test_a_snooze_waits_as_told_or_expires(delay: timedelta, reason: Reason, attempts: int, policy: Policy) -> None:
+    """Neither schedule nor jitter nor the number of attempts touches a snooze; only its time to live can end it."""
+    decision = decide(Snooze(delay, reason), attempts, NOW, policy)
+    late = policy.expires_at is not None and NOW + delay >= policy.expires_at
+    assert (decision.state, decision.delay) == ((State.EXPIRED, timedelta(0)) if late else (State.PENDING, delay))
+
+
+@given(st.lists(waits, max_size=8).map(tuple), st.data())
+def test_a_failing_delivery_lives_as_long_as_the_schedule(schedule: tuple[timedelta, ...], data: st.DataObject) -> None:
+    """A delivery that fails for ever is tried once more than the schedule is long, then it is dead."""
+    waited, attempts, state = [], 0, State.PENDING
+    while state is State.PENDING:
+        decision = decide(data.draw(failures), attempts, NOW, Policy(schedule=schedule, jitter=data.draw(jitters)))
+        attempts, state = decision.attempts, decision.state
+        waited.append(decision.delay)
+    assert (state, attempts) == (State.DEAD, len(schedule) + 1)
+    assert all(timedelta(0) < delay <= most for delay, most in zip(waited, schedule, strict=False))
+
+
+@given(st.lists(waits, min_size=1, max_size=8).map(tuple), jitters, st.data())
+def test_jitter_multiplies_last(schedule: tuple[timedelta, ...], jitter: float, data: st.DataObject) -> None:
+    """A failed attempt waits for jitter times the schedule's delay, and that wait must end within its time to live."""
+    before = data.draw(st.integers(0, len(schedule) - 1))
+    wait = schedule[before] * jitter
+    for expires_at, state in ((NOW + wait, State.EXPIRED), (NOW + wait + SECOND / 1000, State.PENDING)):
+        decision = decide(Retry(Reason.FORBIDDEN), before, NOW, Policy(schedule, "resend", expires_at, jitter))
+        assert (decision.state, decision.attempts) == (state, before + 1)
+        assert decision.delay == (wait if state is State.PENDING else timedelta(0))
+
+
+@given(reasons, delays, counts, policies)
+def test_an_outage_never_costs_an_attempt(reason: Reason, delay: timedelta, attempts: int, policy: Policy) -> None:
+    """An unknown outcome with a delay of its own is sent again after it, or expires: never dead, never counted."""
+    policy = replace(policy, on_unknown="resend")
+    decision = decide(Unknown(reason, delay), attempts, NOW, policy)
+    late = policy.expires_at is not None and NOW + delay >= policy.expires_at
+    again = Decision(State.PENDING, attempts, reason, delay, possible_duplicate=True)
+    assert decision == (Decision(State.EXPIRED, attempts, Reason.EXPIRED) if late else again)
+
+
+@given(reasons, st.none() | delays, counts, policies)
+def test_what_is_held_is_never_sent_again(
+    reason: Reason, delay: timedelta | None, attempts: int, policy: Policy
+) -> None:
+    """Whatever its delay, attempts or time to live, an unknown outcome of a type marked hold is the operator's."""
+    decision = decide(Unknown(reason, delay), attempts, NOW, replace(policy, on_unknown="hold"))
+    assert decision == Decision(State.UNKNOWN, attempts + 1, reason)
+
+
+@given(outcomes, counts, policies)
+def test_a_possible_duplicate_is_an_unknown_that_comes_again(outcome: Outcome, attempts: int, policy: Policy) -> None:
+    """Exactly what may have arrived and is sent again counts as a possible duplicate."""
+    decision = decide(outcome, attempts, NOW, policy)
+    assert decision.possible_duplicate == (isinstance(outcome, Unknown) and decision.state is State.PENDING)
+
+
+@given(failures, counts, policies)
 def test_a_delay_stays_within_the_schedule(outcome: Retry | Unknown, attempts: int, policy: Policy) -> None:
     """A failed attempt is never followed by a wait longer than the schedule's longest."""
     delay = decide(outcome, attempts, NOW, policy).delay

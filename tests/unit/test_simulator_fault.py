@@ -24,3 +24,17 @@ def test_an_ordered_error_has_the_wires_words() -> None:
     assert (flood.description, flood.parameters) == ("Too Many Requests: retry after 7", {"retry_after": 7})
     plain = Fault(FaultKind.ERROR, code=400, description="Bad Request: PEER_ID_INVALID").refusal()
     assert (plain.code, plain.description, plain.parameters) == (400, "Bad Request: PEER_ID_INVALID", {})
+
+
+def test_each_kind_of_fault_says_what_goes_wrong() -> None:
+    """These are the words that the control API takes."""
+    assert [kind.value for kind in FaultKind] == [
+        "error",
+        "latency",
+        "close_before",
+        "close_after_delivery",
+        "html_502",
+        "late_answer",
+        "bad_json",
+        "hang",
+    ]

@@ -7,8 +7,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from workers.command.look import print_proof
 from workers.command.output import Json, print_json
+from workers.command.proof import print_proof
 
 if TYPE_CHECKING:
     from workers.demo import Result, Stage

@@ -1,41 +1,46 @@
-"""`status`, `print-health`, `trace`, `prove` and `catalog check`: looking without touching."""
+"""`status`, `print-health`, `trace` and `catalog check`: looking without touching."""
 
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from health import read as read_health
-from outbox import backlog, proof
+from outbox import backlog
 from outbox import trace as trace_
 from outbox.backlog import Backlog
 from outbox.catalog import load as load_catalog
 from outbox.catalog_check import check as check_texts
-from outbox.proof import Proof
+from outbox.trace import Step
 from telegram.catalog_check import check as check_messages
+from workers.command.age import spoken
 from workers.command.output import Json, print_facts, print_json, print_table
 from workers.command.session import database, run
-from workers.settings import SettingsError, load
+from workers.settings import load
 
 
 def status(*, as_json: Json = False) -> None:
-    """Show backlog, lag, lanes and dead letters."""
+    """Show backlog, lag, lanes, dead letters and unknown outcomes."""
     seen = run(_look())
     if as_json:
         print_json(seen)
         return
-    states = [(channel, state, count) for channel, by in seen.deliveries.items() for state, count in by.items()]
-    print_table("not finished", ("channel", "state", "deliveries"), states)
+    oldest = {"dead": seen.oldest_dead, "unknown": seen.oldest_unknown}
+    rows = [
+        (channel, state, count, spoken(oldest[state][channel]) if state in oldest else "")
+        for channel, states in seen.deliveries.items()
+        for state, count in states.items()
+    ]
+    print_table("not finished", ("channel", "state", "deliveries", "oldest"), rows)
     print_facts(
         "outbox",
         {
             "relay lag, s": round(seen.relay_lag, 3),
             "oldest due, s": round(max(seen.oldest_due.values(), default=0.0), 3),
-            "oldest dead letter, s": round(max(seen.oldest_dead.values(), default=0.0), 1),
             "lanes due": seen.lanes_due,
             "lanes leased": seen.lanes_leased,
             "events scheduled": seen.scheduled,
+            "possible duplicates": seen.possible_duplicates,
             "oldest open transaction, s": round(seen.oldest_transaction, 1),
             "cursor moved at": seen.cursor_moved_at,
         },
@@ -71,98 +76,34 @@ def trace(wanted: Annotated[str, typer.Argument(metavar="ID")], *, as_json: Json
     if as_json:
         print_json(list(steps))
     else:
-        columns = ("at", "what", "event", "delivery", "channel", "recipient", "state", "reason", "seconds")
-        rows = [
-            (
-                s.at,
-                s.what,
-                str(s.event_id),
-                str(s.delivery_id or ""),
-                s.channel,
-                s.recipient,
-                s.state,
-                s.reason,
-                s.seconds,
-            )
-            for s in steps
-        ]
-        print_table(f"trace of {wanted}", columns, rows)
+        print_table(f"trace of {wanted}", TRACED, [_row(step) for step in steps])
     if not steps:
         typer.echo(f"nothing is known of {wanted}", err=True)
         raise typer.Exit(1)
 
 
-async def _trace(wanted: str) -> list[trace_.Step]:
+TRACED = ("at", "what", "event", "delivery", "channel", "recipient", "state", "reason", "note")
+
+
+def _row(step: Step) -> tuple[object, ...]:
+    ids = str(step.event_id), str(step.delivery_id or "")
+    return (step.at, step.what, *ids, step.channel, step.recipient, step.state, step.reason, _note(step))
+
+
+def _note(step: Step) -> str:
+    """Say the rest in short lines: a wide column would cut the recipients."""
+    took = None if step.seconds is None else f"{step.seconds:.2f} s"
+    lines = [", ".join(word for word in (step.phase, took) if word)]
+    if step.resent:
+        lines.append("sent again:\npossible duplicate")
+    if step.operator:
+        lines.append(f"by {step.operator}")
+    return "\n".join(line for line in lines if line)
+
+
+async def _trace(wanted: str) -> list[Step]:
     async with database() as conn:
         return list(await trace_.trace(conn, wanted))
-
-
-def prove(
-    *,
-    since: Annotated[
-        str | None, typer.Option(help="Only events since then: a time, or an age such as 90m, 24h, 7d.")
-    ] = None,
-    as_json: Json = False,
-) -> None:
-    """Add up events x recipients x channels; list every row not accounted for. Exits 1 if there is any."""
-    found = run(_prove(_moment(since)))
-    if as_json:
-        print_json({**_plain(found), "holds": found.holds})
-    else:
-        print_proof(found)
-    if not found.holds:
-        raise typer.Exit(1)
-
-
-async def _prove(since: datetime) -> Proof:
-    async with database() as conn:
-        return await proof.prove(conn, since)
-
-
-def _plain(found: Proof) -> dict[str, object]:
-    return {
-        "events": found.events,
-        "waiting": found.waiting,
-        "unrouted": found.unrouted,
-        "expected": found.expected,
-        "accounted": found.accounted,
-        "states": found.states,
-        "gaps": found.gaps,
-    }
-
-
-def print_proof(found: Proof) -> None:
-    """Print a proof as tables."""
-    rows = [(channel, state, count) for channel, by in found.states.items() for state, count in by.items()]
-    print_table("accounted for", ("channel", "state", "count"), rows)
-    verdict = "it adds up" if found.holds else "IT DOES NOT ADD UP"
-    typer.echo(
-        f"{found.events:,} events ({found.waiting:,} waiting, {found.unrouted:,} unrouted): "
-        f"{found.accounted:,} of {found.expected:,} accounted for, {verdict}"
-    )
-    if found.gaps:
-        gaps = [(gap.fault, str(gap.event_id), gap.channel, gap.recipient) for gap in found.gaps]
-        print_table("not accounted for", ("fault", "event", "channel", "recipient"), gaps)
-
-
-UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-
-
-def _moment(text: str | None) -> datetime:
-    if text is None:
-        return datetime.fromtimestamp(0, UTC)
-    if text[-1:] in UNITS and text[:-1].isdecimal():
-        try:
-            return datetime.now(UTC) - timedelta(**{UNITS[text[-1]]: int(text[:-1])})
-        except (OverflowError, ValueError):
-            raise SettingsError(f"--since {text} lies before all time") from None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise SettingsError(
-            f"--since {text} is neither a time such as 2026-01-31T12:00 nor an age such as 24h"
-        ) from None
-    return moment if moment.tzinfo else moment.astimezone()
 
 
 catalog = typer.Typer(help="The event types and their texts.", no_args_is_help=True)
@@ -197,5 +138,4 @@ def add_to(app: typer.Typer) -> None:
     app.command()(status)
     app.command()(print_health)
     app.command()(trace)
-    app.command()(prove)
     app.add_typer(catalog, name="catalog")

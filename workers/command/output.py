@@ -27,7 +27,8 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[obje
     # as Text: what people are called is no markup
     table = Table(title=Text(title), title_justify="left")
     for column in columns:
-        table.add_column(column)
+        # an id that is cut off is of no use
+        table.add_column(column, overflow="fold")
     for row in rows:
         table.add_row(*(Text("" if cell is None else _shown(cell)) for cell in row))
     # what is piped has no width: wide enough that nothing is cut

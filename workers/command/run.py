@@ -45,6 +45,9 @@ def simulator(  # noqa: PLR0913 (each option by its name)
     chat_rate: Annotated[float, typer.Option(help="Messages per second of a private chat.")] = 1,
     group_rate_per_minute: Annotated[float, typer.Option(help="Messages per minute of a group.")] = 20,
     paid_rate: Annotated[float, typer.Option(help="Messages per second of a bot in paid broadcast.")] = 1000,
+    longest_hold: Annotated[
+        float, typer.Option(help="Seconds that a message over a limit is held back instead of a 429.")
+    ] = 8,
     no_limits: Annotated[bool, typer.Option("--no-limits", help="Never answer 429.")] = False,
 ) -> None:
     """Serve a Bot API to develop and test against."""
@@ -59,6 +62,7 @@ def simulator(  # noqa: PLR0913 (each option by its name)
         chat_rate=chat_rate,
         group_rate_per_minute=group_rate_per_minute,
         paid_rate=paid_rate,
+        longest_hold=longest_hold,
         no_limits=no_limits,
     )
     run_simulator(options)

@@ -1,0 +1,167 @@
+"""What `dead` and `unknown` let an operator order: planned, agreed to, carried out and told."""
+
+import getpass
+import sys
+from typing import Annotated
+
+import typer
+
+from outbox import operator_action
+from outbox.operator_action import ORDERS, Action, Done, Plan
+from outbox.stuck import Filter
+from workers.command.output import Json, print_json, print_table
+from workers.command.session import database, run
+from workers.command.stuck import Ids, Newer, Older, ReasonWord, Recipient, Type, filter_of, require
+from workers.settings import SettingsError
+
+ASKED_ABOVE = 100
+"""More than so many are not changed without being asked about."""
+
+IdArguments = Annotated[list[str] | None, typer.Argument(metavar="ID", help="These deliveries.")]
+All = Annotated[bool, typer.Option("--all", help="All of them: needed where no filter is given.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only tell what would be done.")]
+Yes = Annotated[bool, typer.Option("--yes", help=f"Do not ask before more than {ASKED_ABOVE}.")]
+Operator = Annotated[
+    str | None, typer.Option("--operator", metavar="NAME", help="Who orders it; by default the OS user.")
+]
+IgnoreExpiry = Annotated[bool, typer.Option("--ignore-expiry", help="Also those whose time to live has ended.")]
+
+DONE = {
+    Action.REPLAY: "replayed",
+    Action.DISCARD: "discarded",
+    Action.RESEND: "sent again",
+    Action.CONFIRM: "confirmed",
+}
+
+
+def add_again(app: typer.Typer, action: Action, about: str) -> None:
+    """Add a command that makes deliveries pending again."""
+
+    def again(  # noqa: PLR0913 (each option by its name)
+        given: IdArguments = None,
+        *,
+        ids: Ids = None,
+        type_: Type = None,
+        recipient: Recipient = None,
+        reason: ReasonWord = None,
+        older: Older = None,
+        newer: Newer = None,
+        everything: All = False,
+        ignore_expiry: IgnoreExpiry = False,
+        dry_run: DryRun = False,
+        yes: Yes = False,
+        operator: Operator = None,
+        as_json: Json = False,
+    ) -> None:
+        wanted = filter_of(
+            ids=[*(given or ()), *(ids or ())],
+            type_=type_,
+            recipient=recipient,
+            reason=reason,
+            older=older,
+            newer=newer,
+        )
+        plan = _plan(action, wanted, everything=everything, ignore_expiry=ignore_expiry)
+        _finish(plan, operator, dry_run=dry_run, yes=yes, as_json=as_json)
+
+    app.command(str(action), help=about)(again)
+
+
+def add_settling(app: typer.Typer, action: Action, about: str) -> None:
+    """Add a command that settles deliveries for good."""
+
+    def settle(  # noqa: PLR0913 (each option by its name)
+        given: IdArguments = None,
+        *,
+        ids: Ids = None,
+        type_: Type = None,
+        recipient: Recipient = None,
+        reason: ReasonWord = None,
+        older: Older = None,
+        newer: Newer = None,
+        everything: All = False,
+        dry_run: DryRun = False,
+        yes: Yes = False,
+        operator: Operator = None,
+        as_json: Json = False,
+    ) -> None:
+        wanted = filter_of(
+            ids=[*(given or ()), *(ids or ())],
+            type_=type_,
+            recipient=recipient,
+            reason=reason,
+            older=older,
+            newer=newer,
+        )
+        plan = _plan(action, wanted, everything=everything)
+        _finish(plan, operator, dry_run=dry_run, yes=yes, as_json=as_json)
+
+    app.command(str(action), help=about)(settle)
+
+
+def _plan(action: Action, wanted: Filter, *, everything: bool, ignore_expiry: bool = False) -> Plan:
+    if everything == (wanted != Filter()):
+        raise SettingsError("--all takes no filter" if everything else f"{action} what? Give ids, a filter, or --all")
+    return run(_count(action, wanted, ignore_expiry=ignore_expiry))
+
+
+async def _count(action: Action, wanted: Filter, *, ignore_expiry: bool) -> Plan:
+    async with database() as conn:
+        await require(conn, ORDERS[action].old, wanted.ids)
+        return await operator_action.plan(conn, action, wanted, ignore_expiry=ignore_expiry)
+
+
+def _finish(plan: Plan, operator: str | None, *, dry_run: bool, yes: bool, as_json: bool) -> None:
+    if dry_run:
+        done = plan.foreseen
+    else:
+        who = _signature(operator)
+        _ask(plan, yes=yes)
+        done = run(_carry_out(plan, who))
+    _tell(plan, done, dry_run=dry_run, as_json=as_json)
+
+
+async def _carry_out(plan: Plan, operator: str) -> Done:
+    async with database() as conn:
+        return await operator_action.carry_out(conn, plan, operator)
+
+
+def _signature(operator: str | None) -> str:
+    try:
+        name = getpass.getuser() if operator is None else operator
+    except (KeyError, OSError):
+        name = ""
+    if not name.strip():
+        raise SettingsError("nobody signs for this: give --operator NAME")
+    return name.strip()
+
+
+def _ask(plan: Plan, *, yes: bool) -> None:
+    count = plan.foreseen.changed.total()
+    if count <= ASKED_ABOVE or yes:
+        return
+    if not sys.stdin.isatty():
+        raise SettingsError(f"{plan.action} would change {count:,} deliveries: say --yes, for nobody can be asked here")
+    _print(plan.foreseen)
+    typer.confirm(f"{plan.action} {count:,} deliveries?", abort=True, err=True)
+
+
+def _tell(plan: Plan, done: Done, *, dry_run: bool, as_json: bool) -> None:
+    if as_json:
+        by = [{"type": type_, "reason": reason, "count": count} for (type_, reason), count in done.changed.items()]
+        facts = {"count": done.changed.total(), "too_late": done.too_late, "missed": done.missed, "by": by}
+        print_json({"action": plan.action, "dry_run": dry_run, **facts})
+        return
+    if done.changed:
+        _print(done)
+    told = [f"{done.changed.total():,} {'would be ' if dry_run else ''}{DONE[plan.action]}"]
+    if done.too_late:
+        told.append(f"{done.too_late:,} too late: their time to live has ended (--ignore-expiry takes them along)")
+    if done.missed:
+        told.append(f"{done.missed:,} missed: somebody else was first")
+    typer.echo("; ".join(told))
+
+
+def _print(done: Done) -> None:
+    rows = [(type_, reason, count) for (type_, reason), count in done.changed.items()]
+    print_table("by type and reason", ("type", "reason", "deliveries"), rows)
