@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from outbox import lane
+from outbox import wake_up
 from outbox.channel import Channel
 from outbox.cursor import Position
 from outbox.database import Connection
 from outbox.outcome import Reason
+from outbox.wake_up import Added
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,8 @@ class Route:
     channels: frozenset[Channel]
     ttl: timedelta | None = None
     """Time to live on Telegram, from the emit on, or from its deliver_at."""
+    urgent: bool = False
+    """May use the share of the Telegram rate that broadcasts leave free."""
 
 
 class Person(NamedTuple):
@@ -43,6 +46,7 @@ class Planned(NamedTuple):
     """A delivery to be born; with a reason it is born skipped."""
 
     event_id: int
+    route: Route
     channel: Channel
     recipient: str
     skip: str | None
@@ -135,10 +139,10 @@ def _plan(routed: Sequence[tuple[Position, Route]], people: Mapping[str, Person]
             person = people[recipient]
             if Channel.TELEGRAM in route.channels:
                 skip = _telegram_skip(person, route)
-                plan.deliveries.append(Planned(event.id, Channel.TELEGRAM, recipient, skip, expires_at))
+                plan.deliveries.append(Planned(event.id, route, Channel.TELEGRAM, recipient, skip, expires_at))
             if Channel.INAPP in route.channels:
                 if f"{Channel.INAPP}/{route.category}" in person.muted:
-                    plan.deliveries.append(Planned(event.id, Channel.INAPP, recipient, Reason.MUTED))
+                    plan.deliveries.append(Planned(event.id, route, Channel.INAPP, recipient, Reason.MUTED))
                 else:
                     plan.notifications.append((event.id, recipient, event.type, route.category))
     return plan
@@ -185,9 +189,9 @@ async def _notify(conn: Connection, notifications: Sequence[tuple[int, str, str,
 
 # a new lane is due at once when its first delivery is not born skipped
 ADD_LANES = """
-insert into outbox.lane (channel, recipient, due_at)
-select channel, recipient, case when due then now() end
-from unnest($1::text[], $2::text[], $3::boolean[]) as a (channel, recipient, due)
+insert into outbox.lane (channel, recipient, due_at, head_type, urgent)
+select channel, recipient, case when head_type is not null then now() end, coalesce(head_type, ''), urgent
+from unnest($1::text[], $2::text[], $3::text[], $4::boolean[]) as a (channel, recipient, head_type, urgent)
 returning channel, recipient, id
 """
 
@@ -196,36 +200,55 @@ DELIVERY = (
     "lane_id",
     "channel",
     "recipient",
-    "state",
-    "reason",
+    "urgent",
     "expires_at",
     "created_at",
+    "state",
+    "reason",
     "settled_at",
 )
+
+Key = tuple[Channel, str]
+"""Channel and recipient: what a lane is known by before it has an id."""
 
 
 async def _queue(conn: Connection, deliveries: Sequence[Planned], people: Mapping[str, Person]) -> int:
     if not deliveries:
         return 0
-    working = {(d.channel, d.recipient) for d in deliveries if d.skip is None}
+    works = _works(deliveries)
     known = {key: people[key[1]].lanes[key[0]] for key in {(d.channel, d.recipient) for d in deliveries}}
-    missing = sorted(key for key, lane_id in known.items() if lane_id is None)
-    rows = await conn.fetch(
-        ADD_LANES, [key[0] for key in missing], [key[1] for key in missing], [key in working for key in missing]
-    )
-    born = {(channel, recipient): id_ for channel, recipient, id_ in rows}
+    born = await _add_lanes(conn, sorted(key for key, lane_id in known.items() if lane_id is None), works)
     lane_ids = {**known, **born}
     # a delivery is born pending, or skipped with its reason and settled in the same moment
     moment = await conn.fetchval("select clock_timestamp()")
-    rows_ = [
-        (d.event_id, lane_ids[d.channel, d.recipient], d.channel, d.recipient)
-        + (
-            ("pending", None, d.expires_at, moment, None)
-            if d.skip is None
-            else ("skipped", d.skip, d.expires_at, moment, moment)
-        )
+    rows = [
+        (d.event_id, lane_ids[d.channel, d.recipient], d.channel, d.recipient, d.route.urgent, d.expires_at, moment)
+        + (("pending", None, None) if d.skip is None else ("skipped", d.skip, moment))
         for d in deliveries
     ]
-    await _copy(conn, "delivery", DELIVERY, rows_)
-    await lane.wake(conn, [lane_id for key in working if (lane_id := known[key]) is not None])
-    return len(working)
+    await _copy(conn, "delivery", DELIVERY, rows)
+    added = [Added(lane_id, *work) for key, work in works.items() if (lane_id := known[key]) is not None]
+    await wake_up.wake(conn, added)
+    return len(works)
+
+
+def _works(deliveries: Sequence[Planned]) -> dict[Key, tuple[str, bool]]:
+    """Tell of each lane that gets work the type of its first delivery, and whether any of them is urgent."""
+    works: dict[Key, tuple[str, bool]] = {}
+    for d in deliveries:
+        if d.skip is None:
+            type_, urgent = works.get((d.channel, d.recipient), (d.route.type, False))
+            works[d.channel, d.recipient] = type_, urgent or d.route.urgent
+    return works
+
+
+async def _add_lanes(conn: Connection, keys: Sequence[Key], works: Mapping[Key, tuple[str, bool]]) -> dict[Key, int]:
+    idle = (None, False)
+    rows = await conn.fetch(
+        ADD_LANES,
+        [channel for channel, _ in keys],
+        [recipient for _, recipient in keys],
+        [works.get(key, idle)[0] for key in keys],
+        [works.get(key, idle)[1] for key in keys],
+    )
+    return {(channel, recipient): id_ for channel, recipient, id_ in rows}

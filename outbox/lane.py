@@ -4,12 +4,14 @@ A claim leases due lanes with a new token and takes the head of each. Whatever e
 token; who has lost the lease writes nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from outbox import due
 from outbox.channel import Channel
 from outbox.database import Connection
+from outbox.rotation import Rotation
 
 LEASE = timedelta(seconds=45)
 """Longer than the client's timeout (30 s) and the 8 s that Telegram may hold an answer back."""
@@ -21,23 +23,6 @@ LOCK = "select id, token from outbox.lane where id = any($1::bigint[]) order by 
 async def lock(conn: Connection, lanes: Sequence[int]) -> dict[int, int]:
     """Lock lanes until the transaction ends; return the token that each has then."""
     return {row["id"]: row["token"] for row in await conn.fetch(LOCK, lanes)}
-
-
-# idle lanes become due; leased ones look for themselves when their attempt ends
-WAKE = """
-update outbox.lane set due_at = greatest(now(), ready_at)
-where id = any($1::bigint[]) and due_at is null and lease_until is null
-"""
-
-
-async def wake(conn: Connection, lanes: Sequence[int]) -> None:
-    """Make lanes due that got deliveries in this transaction.
-
-    Two statements: only one that starts after the lock sees whether a lane has just gone idle.
-    """
-    if lanes:
-        await lock(conn, lanes)
-        await conn.execute(WAKE, lanes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,17 +47,35 @@ class Claimed:
     thread_id: int | None
     claimed_at: datetime
     """The database's time of the claim."""
+    reason: str | None = None
+    """Why the last try did not deliver it."""
+    link_state: str | None = None
+    link_fault: str | None = None
+    """What the chat's sends have been refused with since their last success."""
+    in_pace: bool = True
+    """The chat had kept its own pace when it was claimed."""
+    urgent: bool = False
+    """Something urgent waits in its lane, perhaps behind it."""
 
 
-# due lane -> leased; head: pending -> sending
+# due lane -> leased; head: pending -> sending. Urgent lanes first, then of each type as many as its share allows.
 CLAIM = """
 with due as materialized (
-  select id from outbox.lane where channel = $1 and due_at <= now() order by due_at limit $2 for update skip locked
+  select id from (
+    select id from outbox.lane where channel = $1 and urgent and due_at <= now()
+    order by due_at limit $2 for update skip locked
+  ) u
+  union all
+  select o.id from unnest($3::text[], $4::bigint[]) s (head_type, share) cross join lateral (
+    select l.id from outbox.lane l
+    where l.channel = $1 and l.head_type = s.head_type and l.due_at <= now() and not l.urgent
+    order by l.due_at limit s.share for update skip locked
+  ) o
 ),
 held as (
-  update outbox.lane l set due_at = null, lease_until = now() + $3::interval, token = l.token + 1
+  update outbox.lane l set due_at = null, lease_until = now() + $5::interval, token = l.token + 1
   from due where l.id = due.id
-  returning l.id, l.token, l.recipient
+  returning l.id, l.token, l.recipient, l.urgent, l.paced_until <= now() as in_pace
 ),
 head as materialized (
   select held.id as lane_id, d.id
@@ -83,25 +86,30 @@ head as materialized (
 ),
 sending as (
   update outbox.delivery d set state = 'sending' from head where d.id = head.id and d.state = 'pending'
-  returning d.id, d.lane_id, d.event_id, d.attempts, d.expires_at
+  returning d.id, d.lane_id, d.event_id, d.attempts, d.expires_at, d.reason
 )
 select held.id as lane_id, held.token, s.id as delivery_id, s.event_id, held.recipient, s.attempts, s.expires_at,
   e.type, e.payload::text, e.request_id, e.created_at as emitted_at, r.locale, t.chat_id, t.thread_id,
-  now() as claimed_at
+  now() as claimed_at, s.reason, t.state as link_state, t.fault as link_fault, held.in_pace, held.urgent
 from held
 left join sending s on s.lane_id = held.id
 left join outbox.event e on e.id = s.event_id
 left join lateral (select locale from outbox.recipient r where r.recipient = held.recipient limit 1) r on true
 left join lateral (
-  select chat_id, thread_id from outbox.telegram_link t
+  select chat_id, thread_id, state, fault from outbox.telegram_link t
   where t.recipient = held.recipient and t.unlinked_at is null limit 1
 ) t on true
 """
 
 
-async def claim(conn: Connection, channel: Channel, limit: int, *, lease: timedelta = LEASE) -> list[Claimed]:
-    """Lease up to `limit` due lanes, longest due first, and take the head delivery of each."""
-    rows = await conn.fetch(CLAIM, channel, limit, lease)
+async def claim_shares(
+    conn: Connection, channel: Channel, shares: Mapping[str, int], *, urgent: int = 0, lease: timedelta = LEASE
+) -> list[Claimed]:
+    """Lease due lanes, those due longest first, and take the head delivery of each.
+
+    Up to `urgent` lanes in which something urgent waits; of the others up to a share for each type of head.
+    """
+    rows = await conn.fetch(CLAIM, channel, urgent, list(shares), list(shares.values()), lease)
     claimed = [Claimed(*row) for row in rows if row["delivery_id"] is not None]
     if len(claimed) < len(rows):
         # its head was settled between the snapshot and the lock: look again with a newer snapshot
@@ -112,26 +120,43 @@ async def claim(conn: Connection, channel: Channel, limit: int, *, lease: timede
     return claimed
 
 
+async def claim(conn: Connection, channel: Channel, limit: int, *, lease: timedelta = LEASE) -> list[Claimed]:
+    """Claim up to `limit` lanes, for one who does not remember whose turn it is."""
+    seen = await due.look(conn, channel, limit)
+    shares = Rotation().deal(seen.types, limit - seen.urgent)
+    return await claim_shares(conn, channel, shares, urgent=seen.urgent, lease=lease)
+
+
 # leased -> due or idle, by the lane's next pending delivery
 RELEASE = """
 update outbox.lane l set
   lease_until = null,
-  due_at = (
-    -- not before now: a lane that comes back queues up behind the others, however long its messages have waited
-    select greatest(now(), d.due_at, l.ready_at) from outbox.delivery d
-    where d.lane_id = l.id and d.phase = 'open' and d.state = 'pending' order by d.id limit 1
-  )
+  -- not before now: a lane that comes back queues up behind the others, however long its messages have waited
+  due_at = case when n.due_at is not null then greatest(now(), n.due_at, l.ready_at) end,
+  head_type = coalesce(n.type, ''),
+  -- with a limit it stays a look-up for each lane; an `exists` may be planned as one pass through all that is urgent
+  urgent = l.urgent and (
+    select true from outbox.delivery u
+    where u.lane_id = l.id and u.phase = 'open' and u.urgent and u.state = 'pending' limit 1
+  ) is true
 from unnest($1::bigint[], $2::bigint[]) a (lane_id, token)
+left join lateral (
+  select d.due_at, e.type from outbox.delivery d left join outbox.event e on e.id = d.event_id
+  where d.lane_id = a.lane_id and d.phase = 'open' and d.state = 'pending' order by d.id limit 1
+) n on true
 where l.id = a.lane_id and l.token = a.token
+returning coalesce(l.due_at = l.ready_at and l.due_at > now(), false) as paced
 """
 
 
-async def release(conn: Connection, lanes: Sequence[int], tokens: Sequence[int]) -> None:
-    """Give leases back; a lane whose token has moved on is left alone.
+async def release(conn: Connection, lanes: Sequence[int], tokens: Sequence[int]) -> int:
+    """Give leases back; return how many of the lanes nothing but their chat's pace holds back.
 
-    The caller has locked these lanes in an earlier statement of the same transaction (see `wake`).
+    A lane whose token has moved on is left alone. The caller has locked these lanes in an earlier statement of the
+    same transaction (see `outbox.wake_up`).
     """
-    await conn.execute(RELEASE, lanes, tokens)
+    rows = await conn.fetch(RELEASE, lanes, tokens)
+    return sum(row["paced"] for row in rows)
 
 
 # the chat's pace moves on: GCRA with the theoretical arrival time kept in the lane
@@ -143,14 +168,6 @@ from unnest($1::bigint[], $2::bigint[], $3::interval[], $4::integer[]) a (lane_i
 where l.id = a.lane_id and l.token = a.token
 """
 
-
-async def next_due(conn: Connection, channel: Channel) -> timedelta | None:
-    """Say how long until the next lane of a channel is due, zero when one is; None when none waits."""
-    wait = await conn.fetchval(NEXT_DUE, channel)
-    return None if wait is None else max(wait, timedelta(0))
-
-
-NEXT_DUE = "select min(due_at) - now() from outbox.lane where channel = $1 and due_at is not null"
 
 # due, or held back by nothing but our own pace; leased lanes are work that is under way
 UNFINISHED = """
@@ -177,7 +194,7 @@ returning l.id as lane_id, l.token, l.recipient
 LOAD_SENDING = """
 select a.lane_id, a.token, d.id as delivery_id, d.event_id, d.recipient, d.attempts, d.expires_at,
   e.type, e.payload::text, e.request_id, e.created_at as emitted_at, null, null::bigint, null::bigint,
-  now() as claimed_at
+  now() as claimed_at, null, null, null, true
 from unnest($1::bigint[], $2::bigint[]) a (lane_id, token)
 join outbox.delivery d on d.lane_id = a.lane_id and d.phase = 'open' and d.state = 'sending'
 join outbox.event e on e.id = d.event_id

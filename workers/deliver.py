@@ -1,18 +1,21 @@
-"""The deliver slice: reserve budget, claim lanes, send, record; each step in its own place."""
+"""The deliver slice: look, reserve budget, claim lanes, send, record; each step in its own place."""
 
-import asyncio
 from datetime import timedelta
 from typing import Self
 
 from health import Check, CheckName, Status, get_logger
-from outbox import lane
+from outbox import due, lane
 from outbox.channel import Channel
 from outbox.database import Connection
+from outbox.due import Due
 from outbox.lane import Claimed
-from telegram import Budget, PaceUnavailableError
+from outbox.rotation import Rotation
+from telegram import PaceUnavailableError
+from workers.allowance import Asker
 from workers.attempt import attempt
+from workers.flight import Flight
 from workers.maintain import settle
-from workers.parts import Parts
+from workers.parts import URGENT_SLOTS, Parts
 from workers.patience import Backoff, PostgresOutOfReachError, wait_for, watching_postgres
 from workers.recorder import Recorder
 from workers.slice import Slice
@@ -23,7 +26,7 @@ LOOK_EVERY_S = 0.1
 """How often due lanes are looked for when nothing wakes the slice."""
 
 REDIS_AWAY_S = 0.5
-NOTHING = timedelta(0)
+NOW = timedelta(0)
 
 
 class Deliverer:
@@ -35,7 +38,9 @@ class Deliverer:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._recorder = Recorder(parts)
-        self._in_flight: set[asyncio.Task[None]] = set()
+        self._flight = Flight(parts.in_flight, URGENT_SLOTS, parts.lanes_waiting)
+        self._asker = Asker(parts.pacer, self._flight, parts.health, parts.metrics)
+        self._rotation = Rotation()
 
     async def __aenter__(self) -> Self:
         await self._recorder.start()
@@ -43,8 +48,7 @@ class Deliverer:
 
     async def __aexit__(self, *_fault: object) -> None:
         """Let everything in flight end, and record it."""
-        if self._in_flight:
-            await asyncio.wait(self._in_flight)
+        await self._flight.end()
         await self._recorder.stop()
 
     async def slice(self, turn: Slice) -> None:
@@ -68,45 +72,39 @@ class Deliverer:
 
     async def _step(self, turn: Slice) -> bool:
         """Claim and start what may go now; tell whether a run with --once is done."""
-        free = self._parts.in_flight - len(self._in_flight)
-        if free == 0:
-            await asyncio.wait(self._in_flight, timeout=LOOK_EVERY_S, return_when=asyncio.FIRST_COMPLETED)
-            return False
+        if self._parts.bot_refused.is_set():
+            await wait_for(self._parts.stopping, LOOK_EVERY_S)
+            return turn.once
+        # whatever comes in or lands from here on is looked for again
         self._parts.lanes_waiting.clear()
-        async with self._parts.pool.acquire() as conn:
-            due_in = await lane.next_due(conn, Channel.TELEGRAM)
-            if due_in == NOTHING:
-                due_in = await self._claim(conn, free)
-            elif turn.once and not self._in_flight and await self._drained(conn):
-                return True
-        if due_in != NOTHING:
-            await self._rest(due_in)
+        wait: timedelta | None = None
+        if self._flight.room(urgent=True):
+            async with self._parts.pool.acquire() as conn:
+                seen = await due.look(conn, Channel.TELEGRAM, self._flight.slots)
+                wait = await self._claim(conn, seen) if seen.wait == NOW else seen.wait
+                if seen.wait != NOW and turn.once and not len(self._flight) and await self._drained(conn):
+                    return True
+        if wait != NOW:
+            await self._rest(wait)
         return False
 
-    async def _claim(self, conn: Connection, free: int) -> timedelta:
-        """Claim as many lanes as there is budget for; say how long to wait where there is none."""
-        budget = await self._reserve(free)
-        if budget.granted == 0:
-            self._parts.metrics.limiter_denied.labels("bot").inc()
-            return budget.wait
-        claimed = await lane.claim(conn, Channel.TELEGRAM, budget.granted)
-        for one in claimed:
-            task = asyncio.create_task(self._deliver(one))
-            self._in_flight.add(task)
-            task.add_done_callback(self._in_flight.discard)
-        # last: if Redis fails here, what was claimed is on its way all the same
-        await self._parts.pacer.give_back(budget, budget.granted - len(claimed))
-        return NOTHING
+    async def _claim(self, conn: Connection, seen: Due) -> timedelta | None:
+        """Claim as many lanes as there is room and budget for; say how long to wait where there is none."""
+        allowance = await self._asker.ask(seen)
+        claimed: list[Claimed] = []
+        try:
+            if allowance.granted and not self._parts.stopping.is_set():
+                shares = self._rotation.deal(seen.types, allowance.ordinary.granted)
+                claimed = await lane.claim_shares(conn, Channel.TELEGRAM, shares, urgent=allowance.urgent.granted)
+            for one in claimed:
+                self._flight.start(self._deliver(one, probe=allowance.of(one).probe), urgent=one.urgent)
+        finally:
+            # last: if Redis fails here, what was claimed is on its way all the same
+            await self._asker.give_back(allowance, claimed)
+        return NOW if allowance.granted else allowance.wait
 
-    async def _reserve(self, free: int) -> Budget:
-        budget = await self._parts.pacer.reserve(free)
-        if self._parts.health.checks[CheckName.REDIS].status is not Status.OK:
-            self._parts.health.record(CheckName.REDIS, Check(Status.OK, "answers"))
-        self._parts.metrics.telegram_gate_closed.labels("bot").set(budget.gate > NOTHING)
-        return budget
-
-    async def _deliver(self, claimed: Claimed) -> None:
-        await self._recorder.record(await attempt(self._parts, claimed))
+    async def _deliver(self, claimed: Claimed, *, probe: bool) -> None:
+        await self._recorder.record(await attempt(self._parts, claimed, probe=probe))
 
     async def _drained(self, conn: Connection) -> bool:
         if not self._parts.relay_drained.is_set():

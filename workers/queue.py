@@ -15,11 +15,12 @@ from functools import partial
 from typing import Any
 
 from arq.connections import ArqRedis
-from arq.worker import Function, Worker, func
+from arq.worker import Function, func
 from redis.asyncio import ConnectionPool
 from redis.exceptions import RedisError
 
 from health import Check, CheckName, Status, get_logger
+from workers.arq_worker import ArqWorker
 from workers.deliver import Deliverer
 from workers.maintain import maintain_slice
 from workers.parts import REDIS_TIMEOUT_S, Parts
@@ -148,11 +149,11 @@ def open_queue(parts: Parts) -> ArqRedis:
     )
 
 
-def make_worker(parts: Parts, slices: Slices, running: Running, redis: ArqRedis, *, burst: bool) -> Worker:
+def make_worker(parts: Parts, slices: Slices, running: Running, redis: ArqRedis, *, burst: bool) -> ArqWorker:
     """Make the Arq worker of this process."""
     # every poll and every job would be a line; the slices log what matters
     logging.getLogger("arq").setLevel(logging.ERROR)
-    return Worker(
+    return ArqWorker(
         [_function(kind) for kind in KINDS],
         queue_name=queue_name(parts),
         redis_pool=redis,

@@ -2,11 +2,11 @@
 
 import asyncio
 
-from arq.worker import Worker
 from redis.exceptions import RedisError
 
 from health import CheckName, Health, build_app, get_logger, keep, listen, serve
 from outbox.database import Connection, connect
+from workers.arq_worker import ArqWorker
 from workers.deliver import Deliverer
 from workers.get_me import keep_asking
 from workers.parts import Parts, wire
@@ -73,7 +73,7 @@ async def _work(parts: Parts) -> None:
     await redis.aclose()
 
 
-async def _run_arq(parts: Parts, worker: Worker) -> None:
+async def _run_arq(parts: Parts, worker: ArqWorker) -> None:
     """Run Arq until the process stops or Redis goes away; slices that run then go on by themselves."""
     main = asyncio.create_task(worker.main())
     stop = asyncio.create_task(parts.stopping.wait())
@@ -88,6 +88,7 @@ async def _run_arq(parts: Parts, worker: Worker) -> None:
             main.cancel()
             await asyncio.wait({main}, timeout=CANCEL_EVERY_S)
         await asyncio.gather(main, stop, return_exceptions=True)
+        await worker.begun()
         for task in worker.tasks.values():
             # what Arq could not write about an ended slice is nobody's loss
             task.add_done_callback(_forget)

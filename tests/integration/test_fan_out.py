@@ -15,12 +15,15 @@ from outbox.recipient import Profile, save
 from outbox.relay import Batch
 
 BOTH = frozenset({Channel.TELEGRAM, Channel.INAPP})
+TELEGRAM = frozenset({Channel.TELEGRAM})
 MINUTE = timedelta(minutes=1)
 ROUTES = {
     "order.paid": Route("order.paid", "orders", BOTH),
     "order.hint": Route("order.hint", "hints", frozenset({Channel.INAPP})),
-    "login.code": Route("login.code", "security", frozenset({Channel.TELEGRAM})),
-    "order.call": Route("order.call", "orders", frozenset({Channel.TELEGRAM}), ttl=10 * MINUTE),
+    "login.code": Route("login.code", "security", TELEGRAM),
+    "order.call": Route("order.call", "orders", TELEGRAM, ttl=10 * MINUTE),
+    "news.weekly": Route("news.weekly", "news", TELEGRAM),
+    "pay.code": Route("pay.code", "security", TELEGRAM, urgent=True),
 }
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 

@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 
-from outbox import lane, record, relay
+from outbox import lane, record
 from outbox.channel import Channel
-from outbox.database import Connection, Pool, connect
+from outbox.database import Connection, connect
 from outbox.decision import Policy, decide
 from outbox.event import emit
 from outbox.lane import Claimed
 from outbox.link import LinkState
 from outbox.outcome import Delivered, Outcome, Reason, Reject, Retry, Snooze, Unknown
 from outbox.record import Finish
-from tests.integration.test_fan_out import ROUTES, link, relay_all
+from tests.integration.test_fan_out import link, relay_all
 
 HOUR = timedelta(hours=1)
 OVER = timedelta(0)
@@ -133,58 +133,6 @@ async def test_a_leased_lane_is_not_claimed_again(conn: Connection) -> None:
     assert await claim(conn) == []
 
 
-async def test_a_claim_waits_for_nobody(conn: Connection, other: Connection) -> None:
-    """A lane locked by an open transaction is passed over, the others are claimed."""
-    await queue(conn, ["anna", "boris", "clara"])
-    async with other.transaction():
-        first = await claim(other, 2)
-        second = await claim(conn)
-    assert len(first) == 2
-    assert {one.recipient for one in first} | {one.recipient for one in second} == {"anna", "boris", "clara"}
-    assert len(second) == 1
-
-
-async def test_two_claimers_never_get_the_same_lane(conn: Connection, pool: Pool) -> None:
-    """Claims that run at once share the lanes among them, each lane once."""
-    await queue(conn, [f"user-{number}" for number in range(200)])
-
-    async def worker() -> list[Claimed]:
-        async with pool.acquire() as mine:
-            got: list[Claimed] = []
-            while await lane.next_due(mine, Channel.TELEGRAM) is not None:
-                got += await claim(mine, 7)
-            return got
-
-    claimed = [one for got in await asyncio.gather(*(worker() for _ in range(4))) for one in got]
-    assert len(claimed) == 200
-    assert len({one.lane_id for one in claimed}) == 200
-    assert len({one.delivery_id for one in claimed}) == 200
-
-
-async def test_a_recorded_lane_is_due_for_its_next(conn: Connection) -> None:
-    """When an attempt has ended well its lane is due for the next delivery, and idle after the last."""
-    await queue(conn, ["anna"], each=2)
-    first = await claim_one(conn)
-    assert await end(conn, first, Delivered(message_id=501))
-    second = await claim_one(conn)
-    assert second.delivery_id > first.delivery_id
-    assert second.token == 2
-    assert await end(conn, second, Delivered(message_id=502))
-    assert await standing(conn) == "idle"
-    sent = await conn.fetch("select state, attempts, message_id from outbox.delivery order by id")
-    assert [tuple(row) for row in sent] == [("sent", 1, 501), ("sent", 1, 502)]
-
-
-async def test_an_attempt_that_simply_succeeded_leaves_no_row(conn: Connection) -> None:
-    """Attempts are noted when they failed, or when one before them had."""
-    await queue(conn, ["anna"], each=2)
-    await end(conn, await claim_one(conn), Delivered())
-    await end(conn, await claim_one(conn), Retry(Reason.UNAVAILABLE), Policy(schedule=(OVER,)), seconds=0.5)
-    await end(conn, await claim_one(conn), Delivered())
-    noted = await conn.fetch("select token, outcome, reason, seconds from outbox.attempt order by id")
-    assert [tuple(row) for row in noted] == [(2, "retry", "unavailable", 0.5), (3, "delivered", None, 0.0)]
-
-
 async def test_a_stale_token_writes_nothing(conn: Connection, other: Connection) -> None:
     """Who has lost the lease writes neither delivery nor attempt nor link nor lane, and is told so."""
     await queue(conn, ["anna"], each=2)
@@ -197,62 +145,6 @@ async def test_a_stale_token_writes_nothing(conn: Connection, other: Connection)
     assert await conn.fetchval("select paced_until = '-infinity' from outbox.lane")
     assert await standing(conn) == "leased"
     assert await end(other, taken, Delivered())
-
-
-async def test_one_lost_lease_among_many_spoils_nothing(conn: Connection) -> None:
-    """In a batch those who hold their tokens win and those who lost them do not."""
-    await queue(conn, ["anna", "boris"])
-    first, second = await claim(conn)
-    await conn.execute("update outbox.lane set token = token + 1 where id = $1", second.lane_id)
-    recorded = await record.record(conn, [ended(second, Delivered()), ended(first, Delivered())])
-    assert recorded.won == {first.delivery_id}
-
-
-async def test_an_end_recorded_twice_counts_once(conn: Connection) -> None:
-    """The same end, written again because nobody knew whether the first write arrived, changes nothing."""
-    await queue(conn, ["anna"], each=2)
-    first = await claim_one(conn)
-    policy = Policy(schedule=(OVER,))
-    assert await end(conn, first, Retry(Reason.UNAVAILABLE), policy)
-    assert not await end(conn, first, Retry(Reason.UNAVAILABLE), policy)
-    assert (await claim_one(conn)).attempts == 1
-    assert not await end(conn, first, Retry(Reason.UNAVAILABLE), policy)
-    assert await standing(conn) == "leased"
-
-
-async def test_an_event_added_while_its_lane_goes_idle(conn: Connection, other: Connection) -> None:
-    """A delivery that the relay adds while the lane's last attempt is being recorded is not forgotten."""
-    await queue(conn, ["anna"])
-    last = await claim_one(conn)
-    await emit(conn, "login.code", ["anna"])
-    async with asyncio.timeout(20):
-        transaction = conn.transaction()
-        await transaction.start()
-        assert await end(conn, last, Delivered())
-        assert await standing(conn) == "idle"
-        adding = asyncio.create_task(relay.step(other, ROUTES))
-        await blocked(conn, conn, adding)
-        await transaction.commit()
-        await adding
-    assert await standing(conn) == "due"
-
-
-async def test_a_lane_goes_idle_while_an_event_is_added(conn: Connection, other: Connection) -> None:
-    """An attempt recorded while the relay adds to its lane waits for the relay and finds the new delivery."""
-    await queue(conn, ["anna"])
-    last = await claim_one(conn)
-    await emit(conn, "login.code", ["anna"])
-    async with asyncio.timeout(20):
-        transaction = conn.transaction()
-        await transaction.start()
-        batch = await relay.step(conn, ROUTES)
-        assert batch is not None
-        assert batch.written.deliveries == 1
-        recording = asyncio.create_task(end(other, last, Delivered()))
-        await blocked(conn, conn, recording)
-        await transaction.commit()
-        assert await recording
-    assert await standing(conn) == "due"
 
 
 async def test_an_end_taken_over_while_it_is_written(conn: Connection, other: Connection) -> None:
@@ -269,26 +161,6 @@ async def test_an_end_taken_over_while_it_is_written(conn: Connection, other: Co
         assert not await recording
     assert [state for state, _ in await states(conn)] == ["sending"]
     assert await end(conn, taken, Delivered())
-
-
-@pytest.mark.parametrize(("waiting", "after"), [(2, "due"), (1, "idle")])
-async def test_a_claim_whose_head_is_gone_gives_the_lane_back(
-    conn: Connection, other: Connection, waiting: int, after: str
-) -> None:
-    """A claim whose head was settled between its look and its lock leaves the lane due for its next, or idle."""
-    await queue(conn, ["anna"], each=waiting)
-    async with asyncio.timeout(20):
-        transaction = other.transaction()
-        await transaction.start()
-        await other.execute(
-            "update outbox.delivery set state = 'expired', reason = 'expired', settled_at = now()"
-            " where id = (select min(id) from outbox.delivery)"
-        )
-        claiming = asyncio.create_task(claim(conn))
-        await blocked(other, other, claiming)
-        await transaction.commit()
-        assert await claiming == []
-    assert await standing(conn) == after
 
 
 async def test_a_snoozed_head_keeps_its_lane_waiting(conn: Connection) -> None:
@@ -337,65 +209,6 @@ async def test_a_chats_pace_begins_after_its_burst(conn: Connection) -> None:
     assert begin + HOUR <= due_at <= first + HOUR
 
 
-async def test_a_chat_without_burst_waits_after_each(conn: Connection) -> None:
-    """With a burst of one the next message goes one interval after the last."""
-    await queue(conn, ["anna"], each=2)
-    begin = await conn.fetchval("select clock_timestamp()")
-    assert await end(conn, await claim_one(conn), Delivered(), every=HOUR)
-    due_at = await conn.fetchval("select due_at from outbox.lane")
-    assert begin + HOUR <= due_at <= await conn.fetchval("select clock_timestamp()") + HOUR
-
-
-async def test_a_chats_pace_holds_for_what_comes_later(conn: Connection) -> None:
-    """An idle lane whose chat has just got a message becomes due when the pace allows, not at once."""
-    await queue(conn, ["anna"])
-    assert await end(conn, await claim_one(conn), Delivered(), every=HOUR)
-    assert await standing(conn) == "idle"
-    await emit(conn, "login.code", ["anna"])
-    await relay_all(conn)
-    assert await standing(conn) == "waiting"
-    assert await conn.fetchval("select due_at = ready_at from outbox.lane")
-
-
-async def test_a_blocked_chat_gets_nothing_more(conn: Connection) -> None:
-    """When a chat turns out to be blocked its link says so and what waits behind is skipped for that reason."""
-    await queue(conn, ["anna", "boris"], each=3)
-    anna = next(one for one in await claim(conn) if one.recipient == "anna")
-    recorded = await record.record(conn, [ended(anna, Reject(Reason.BLOCKED), link=LinkState.BLOCKED)])
-    assert recorded.won == {anna.delivery_id}
-    assert recorded.skipped == {"blocked": 2}
-    rows = await conn.fetch("select recipient, state, reason from outbox.delivery order by recipient, id")
-    assert [tuple(row) for row in rows] == [
-        ("anna", "dead", "blocked"),
-        ("anna", "skipped", "blocked"),
-        ("anna", "skipped", "blocked"),
-        ("boris", "sending", None),
-        ("boris", "pending", None),
-        ("boris", "pending", None),
-    ]
-    links = await conn.fetch("select recipient, state from outbox.telegram_link order by 1")
-    assert [tuple(row) for row in links] == [("anna", "blocked"), ("boris", "active")]
-    assert await conn.fetchval(
-        "select due_at is null and lease_until is null from outbox.lane where recipient = 'anna'"
-    )
-
-
-async def test_a_migrated_chat_is_remembered(conn: Connection) -> None:
-    """When a group has moved, the link names its new chat and the next message goes there."""
-    await queue(conn, ["anna"], each=2)
-    assert await end(conn, await claim_one(conn), Delivered(), migrate_to=-100_500)
-    assert (await claim_one(conn)).chat_id == -100_500
-
-
-async def test_a_chat_migrates_to_one_that_is_linked_already(conn: Connection) -> None:
-    """A group that has moved to a chat which another recipient has linked does not stop the record."""
-    await queue(conn, ["anna", "boris"])
-    anna, boris = sorted(await claim(conn), key=lambda one: one.recipient)
-    finishes = [ended(anna, Delivered(), migrate_to=boris.chat_id), ended(boris, Delivered())]
-    recorded = await record.record(conn, finishes)
-    assert recorded.won == {anna.delivery_id, boris.delivery_id}
-
-
 async def test_an_ended_lease_is_taken_over_with_a_new_token(conn: Connection) -> None:
     """A lease that ended is taken over under a new token with what was being sent, and for a new lease."""
     await queue(conn, ["anna", "boris"])
@@ -424,49 +237,3 @@ async def test_a_lease_is_given_back_by_its_holder_only(conn: Connection) -> Non
     assert await standing(conn) == "leased"
     await lane.release(conn, [claimed.lane_id], [claimed.token])
     assert await standing(conn) == "due"
-
-
-async def test_waking_leaves_a_leased_lane_alone(conn: Connection) -> None:
-    """A lane that is leased is not made due by what is added to it."""
-    await queue(conn, ["anna"])
-    claimed = await claim_one(conn)
-    await emit(conn, "login.code", ["anna"])
-    await relay_all(conn)
-    assert await standing(conn) == "leased"
-    assert await end(conn, claimed, Delivered())
-    assert await standing(conn) == "due"
-
-
-async def test_waking_does_not_shorten_a_wait(conn: Connection) -> None:
-    """What is added to a lane whose head waits for its next attempt does not make it due sooner."""
-    await queue(conn, ["anna"])
-    await end(conn, await claim_one(conn), Snooze(HOUR, Reason.FLOOD))
-    await emit(conn, "login.code", ["anna"])
-    await relay_all(conn)
-    assert await standing(conn) == "waiting"
-
-
-async def test_next_due_says_how_long_to_wait(conn: Connection) -> None:
-    """The wait for the next lane is nothing when one is due, its time when one waits, none when none does."""
-    assert await lane.next_due(conn, Channel.TELEGRAM) is None
-    await queue(conn, ["anna"])
-    assert await lane.next_due(conn, Channel.TELEGRAM) == timedelta(0)
-    assert await lane.next_due(conn, Channel.INAPP) is None
-    await end(conn, await claim_one(conn), Snooze(HOUR, Reason.FLOOD))
-    wait = await lane.next_due(conn, Channel.TELEGRAM)
-    assert wait is not None
-    assert timedelta(minutes=59) < wait <= HOUR
-
-
-async def test_unfinished_is_what_a_run_waits_for(conn: Connection) -> None:
-    """A run goes on for what is due, being sent or held back by its chat's pace, not for a backoff."""
-    assert not await lane.unfinished(conn)
-    await queue(conn, ["anna"], each=3)
-    assert await lane.unfinished(conn)
-    claimed = await claim_one(conn)
-    assert await lane.unfinished(conn)
-    await end(conn, claimed, Delivered(), every=HOUR)
-    assert await lane.unfinished(conn)
-    await conn.execute("update outbox.lane set due_at = now(), ready_at = now()")
-    await end(conn, await claim_one(conn), Retry(Reason.UNAVAILABLE), Policy(schedule=(HOUR,)))
-    assert not await lane.unfinished(conn)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import asyncpg
 import pytest
 
-from outbox import cursor, fan_out, lane, link, record
+from outbox import backlog, cursor, due, fan_out, lane, link, record, wake_up
 from outbox.database import connect
 from tests.conftest import TEMPLATE
 from workers.engine import Postgres
@@ -19,6 +19,7 @@ ROWS = 60_000
 SMALL = 1_000
 """How many rows there were when the tables were analyzed for the last time."""
 LIMIT = 500
+MOST = 10
 
 # autovacuum would analyze whenever it likes: here the tables are analyzed when the test says so
 STILL = """
@@ -29,8 +30,8 @@ do $$ declare t text; begin
 end $$
 """
 
-# an outbox at work: most is done, a tenth of the lanes is due, as many wait, some are leased; a hundred
-# events came from each transaction
+# an outbox at work: most is done, a tenth of the lanes is due, as many wait, some are leased; there are a few
+# types, and one delivery in a hundred is urgent; a hundred events came from each transaction
 FILL = """
 create temp table n as select generate_series({first}, {last}) as n;
 insert into outbox.event (xid, type, recipients)
@@ -39,13 +40,13 @@ insert into outbox.relayed select n, '{{telegram}}' from n;
 insert into outbox.recipient (recipient) select 'u-' || n from n;
 insert into outbox.preference select 'u-' || n, 'orders', 'telegram', false from n;
 insert into outbox.telegram_link (recipient, chat_id) select 'u-' || n, n from n;
-insert into outbox.lane (channel, recipient, due_at, lease_until, token)
-  select 'telegram', 'u-' || n,
+insert into outbox.lane (channel, recipient, head_type, urgent, due_at, lease_until, token)
+  select 'telegram', 'u-' || n, 'type-' || n / 10 % 4, n % 100 = 10,
     case when n % 10 = 0 then now() when n % 10 = 1 then now() + interval '1 hour' end,
     case when n % 100 = 2 then now() + interval '1 minute' end, n % 100
   from n;
-insert into outbox.delivery (event_id, lane_id, channel, recipient, state, settled_at)
-  select n, n, 'telegram', 'u-' || n,
+insert into outbox.delivery (event_id, lane_id, channel, recipient, urgent, state, settled_at)
+  select n, n, 'telegram', 'u-' || n, n % 100 = 10,
     case when n % 10 < 2 then 'pending' when n % 100 = 2 then 'sending' else 'sent' end,
     case when n % 10 >= 2 and n % 100 <> 2 then now() end
   from n;
@@ -76,9 +77,10 @@ STATEMENTS = [
     Hot(
         "claim",
         lane.CLAIM,
-        f"'telegram', {LIMIT}, interval '45 seconds'",
+        f"'telegram', {LIMIT}, array['type-0', 'type-1'], array[{LIMIT}, {LIMIT}], interval '45 seconds'",
         {
-            "lane_due",
+            "lane_due_type",
+            "lane_due_urgent",
             "lane_pkey",
             "delivery_open",
             "delivery_pkey",
@@ -91,25 +93,38 @@ STATEMENTS = [
         "move",
         record.MOVE,
         f"{LANES}, array_fill('sent'::text, array[300]), array_fill(null::text, array[300]), array_fill(1, array[300]),"
-        " array_fill(interval '0', array[300]), array_fill(null::bigint, array[300])",
+        " array_fill(interval '0', array[300]), array_fill(null::bigint, array[300]), array_fill(1::real, array[300])",
         {"delivery_pkey"},
     ),
     Hot("lock", lane.LOCK, LANES, {"lane_pkey"}),
-    Hot("release", lane.RELEASE, f"{LANES}, {TOKENS}", {"lane_pkey", "delivery_open"}),
-    Hot("wake", lane.WAKE, LANES, {"lane_pkey"}),
+    Hot("release", lane.RELEASE, f"{LANES}, {TOKENS}", {"lane_pkey", "delivery_open", "event_pkey", "delivery_urgent"}),
+    Hot(
+        "wake",
+        wake_up.WAKE,
+        f"{LANES}, array_fill('t'::text, array[300]), array_fill(true, array[300])",
+        {"lane_pkey"},
+    ),
+    Hot("requeue", wake_up.REQUEUE, LANES, {"lane_pkey", "delivery_open", "event_pkey", "delivery_urgent"}),
     Hot(
         "pace",
         lane.PACE,
         f"{LANES}, {TOKENS}, array_fill(interval '1 second', array[300]), array_fill(3, array[300])",
         {"lane_pkey"},
     ),
-    Hot("next_due", lane.NEXT_DUE, "'telegram'", {"lane_due"}),
-    Hot("unfinished", lane.UNFINISHED, "", {"lane_due", "lane_lease"}, frozenset({"lane_due", "lane_lease"})),
+    Hot("look", due.LOOK, f"'telegram', {MOST}", {"lane_due_type", "lane_due_urgent"}),
+    Hot("unfinished", lane.UNFINISHED, "", {"lane_due_type", "lane_lease"}, frozenset({"lane_due_type", "lane_lease"})),
+    Hot("lanes", backlog.LANES, "", {"lane_due_type"}, frozenset({"lane_due_type"})),
     Hot("take_ended", lane.TAKE_ENDED, "500, interval '45 seconds'", {"lane_lease", "lane_pkey"}),
     Hot("load_sending", lane.LOAD_SENDING, f"{LANES}, {TOKENS}", {"delivery_open", "event_pkey"}),
     Hot("skip_rest", record.SKIP_REST, f"{LANES}, array_fill('blocked'::text, array[300])", {"delivery_open"}),
     Hot("migrate", link.MIGRATE, f"{PEOPLE}, {LANES}", {"telegram_link_recipient"}),
-    Hot("set_states", link.SET_STATES, f"{PEOPLE}, {PEOPLE}", {"telegram_link_recipient"}),
+    Hot(
+        "refuse",
+        link.REFUSE,
+        f"{PEOPLE}, {PEOPLE}, array_fill('blocked'::text, array[300]), array_fill(interval '0', array[300])",
+        {"telegram_link_recipient", "telegram_link_pkey"},
+    ),
+    Hot("clear", link.CLEAR, PEOPLE, {"telegram_link_recipient"}),
     Hot("peek", cursor.PEEK, "'relay'", {"event_window", "cursor_pkey", "scheduled_due"}),
     Hot("read", cursor.READ, f"{LOW}, {HIGH}, '0', 0, {LIMIT}", {"event_window"}),
     Hot(
@@ -175,11 +190,20 @@ async def test_a_hot_statement_goes_by_its_indexes(filled: str, hot: Hot) -> Non
     assert through <= hot.whole
 
 
-@pytest.mark.parametrize(
-    ("name", "index", "most"), [("claim", "lane_due", LIMIT), ("read", "event_window", LIMIT + 200)]
-)
+TOUCHED = [
+    ("claim", "lane_due_type", 2 * LIMIT + 50),
+    ("claim", "lane_due_urgent", LIMIT),
+    # the first of each of four types (some servers round that up), and as many of each as were asked for
+    ("look", "lane_due_type", 5 + 4 * MOST),
+    ("look", "lane_due_urgent", MOST),
+    ("read", "event_window", LIMIT + 200),
+]
+"""How many rows of an index a statement may touch: it takes no more."""
+
+
+@pytest.mark.parametrize(("name", "index", "most"), TOUCHED)
 async def test_a_limited_statement_reads_no_more_than_its_limit(filled: str, name: str, index: str, most: int) -> None:
-    """However much is due or unread, a claim and a read touch as many rows as they take (a read also the slow ones)."""
+    """However much is due or unread, a claim, a look and a read touch what they take (a read the slow ones too)."""
     hot = next(hot for hot in STATEMENTS if hot.name == name)
     plan = await explain(filled, hot, ", analyze")
     touched = [n["Actual Rows"] * n["Actual Loops"] for n in plan if n.get("Index Name") == index]

@@ -339,6 +339,29 @@ async def test_latency_comes_before_the_work(client: Client) -> None:
     assert time.monotonic() - began >= 0.2
 
 
+async def test_a_late_answer_comes_after_the_message(client: Client) -> None:
+    """The person sees the message while the client still waits for its answer, which then is the usual one."""
+    await client.order("POST", "faults", {"kind": "late_answer", "seconds": 0.2, "times": 1})
+    sending = asyncio.create_task(client.send(42, "x"))
+    await until(lambda: client.simulator.world.journal.counters.delivered == 1)
+    assert await client.texts(42) == ["x"]
+    assert not sending.done()
+    status, answer = await sending
+    assert (status, answer["result"]["text"]) == (200, "x")
+
+
+async def test_whoever_leaves_before_a_late_answer_has_sent_a_message_all_the_same(client: Client) -> None:
+    """A client that goes away while the answer is kept back changes nothing of what was delivered."""
+    await client.order("POST", "faults", {"kind": "late_answer", "seconds": 60, "times": 1})
+    sending = asyncio.create_task(client.send(42, "x"))
+    await until(lambda: client.simulator.world.journal.counters.delivered == 1)
+    sending.cancel()
+    await until(lambda: len(client.simulator.world.journal.after(0)) == 1)
+    call = (await client.read("calls"))[0]
+    assert (call["delivered"], call["fault"]) == (True, "late_answer")
+    assert await client.texts(42) == ["x"]
+
+
 async def test_faults_stand_until_they_are_taken_back(client: Client) -> None:
     """Without `times` an order strikes for ever; DELETE ends it."""
     order = {"kind": "error", "code": 403, "description": "Forbidden: bot can't send messages to the user"}

@@ -1,0 +1,111 @@
+"""The deliver slice on real parts: what it claims, and what it leaves alone."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from health import Health
+from outbox import cursor, relay
+from outbox.event import emit
+from telegram import Budget
+from tests.integration.stage import PATIENCE_S, Stage, payload
+from workers.deliver import Deliverer
+from workers.parts import Parts, wire
+from workers.settings import Settings
+from workers.slice import Slice
+from workers.watch import USES
+
+ORDINARY, URGENT = "application.accepted", "payout.paid"
+"""Types of the sample catalog."""
+
+
+@pytest.fixture
+async def parts(stage: Stage) -> AsyncIterator[Parts]:
+    """Wire the parts of a worker whose run has relayed everything."""
+    given: dict[str, str] = {name.lower(): value for name, value in stage.environment.items()}
+    async with wire(Settings(**given), Health("worker", "w1", USES)) as wired:  # type: ignore[arg-type]  # from text
+        wired.relay_drained.set()
+        yield wired
+
+
+async def broadcast(stage: Stage, parts: Parts, type_: str, *, people: int, first: int = 100) -> list[int]:
+    """Emit one event to so many people, and relay it; return their chats."""
+    chats = {f"u{first + number}": first + number for number in range(people)}
+    await stage.people(chats)
+    await emit(stage.conn, type_, list(chats), payload(1))
+    while await cursor.peek(stage.conn):
+        await relay.step(stage.conn, parts.routes)
+    return list(chats.values())
+
+
+async def run(parts: Parts) -> None:
+    """Deliver until nothing is due."""
+    async with asyncio.timeout(PATIENCE_S), Deliverer(parts) as deliverer:
+        await deliverer.slice(Slice(parts, once=True))
+
+
+async def test_a_slice_delivers_what_is_due(stage: Stage, parts: Parts) -> None:
+    """Urgent and other messages, more than there are slots, are all delivered once."""
+    await broadcast(stage, parts, ORDINARY, people=25)
+    await broadcast(stage, parts, URGENT, people=25, first=200)
+    await run(parts)
+    assert await stage.states() == {"sent": 50}
+    assert (await stage.order("GET", "counters"))["delivered"] == 50
+
+
+async def test_nothing_is_claimed_for_a_refused_bot(stage: Stage, parts: Parts) -> None:
+    """While the bot is refused nothing is claimed and nothing reserved, and a run ends."""
+    await broadcast(stage, parts, URGENT, people=3)
+    parts.bot.refused.set()
+    await run(parts)
+    assert await stage.states() == {"pending": 3}
+    assert await stage.conn.fetchval("select sum(token) from outbox.lane") == 0
+    assert await parts.redis.keys("*limiter*") == []
+
+
+async def test_an_opened_gate_is_tried_by_one_message(stage: Stage, parts: Parts) -> None:
+    """Behind a gate that has opened one message goes alone, and when it has arrived the others follow."""
+    await broadcast(stage, parts, ORDINARY, people=10)
+    await stage.order("POST", "faults", {"kind": "error", "method": "sendMessage", "code": 500, "times": 1})
+    await parts.pacer.trip()
+    await run(parts)
+    # the probe failed: a run with --once ends there, with nobody having sent beside it
+    assert (await stage.order("GET", "counters"))["calls"] == 1
+    assert await stage.states() == {"pending": 10}
+    parts.out_of_reach.clear()
+    await stage.conn.execute("update outbox.lane set due_at = now() where due_at is not null")
+    await run(parts)
+    assert await stage.states() == {"sent": 10}
+
+
+class StopsHere:
+    """A pacer that is told to end its worker between a grant and the claim."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._pacer, self._stopping = parts.pacer, parts.stopping
+        self.granted = self.returned = 0
+
+    async def reserve(self, want: int, *, urgent: bool = False) -> Budget:
+        """Grant, and stop."""
+        budget = await self._pacer.reserve(want, urgent=urgent)
+        if budget.granted:
+            self._stopping.set()
+        self.granted += budget.granted
+        return budget
+
+    async def give_back(self, budget: Budget, unused: int) -> None:
+        """Count what comes back."""
+        self.returned += unused
+        await self._pacer.give_back(budget, unused)
+
+
+async def test_nothing_is_claimed_after_sigterm(stage: Stage, parts: Parts) -> None:
+    """A worker that is told to end after it has reserved claims nothing and gives all of it back."""
+    await broadcast(stage, parts, ORDINARY, people=5)
+    stops = StopsHere(parts)
+    parts.pacer = stops  # type: ignore[assignment]  # it is one, with a signal at the worst moment
+    await run(parts)
+    assert stops.granted == stops.returned > 0
+    assert await stage.states() == {"pending": 5}
+    assert await stage.conn.fetchval("select sum(token) from outbox.lane") == 0
