@@ -8,7 +8,10 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from health.field import clean, phrase, word
+from health.log import get_logger
 from health.version import VERSION
+
+log = get_logger()
 
 
 class Status(StrEnum):
@@ -125,10 +128,13 @@ class Health:
         return worst(self.checks.values())
 
     def record(self, name: CheckName, check: Check) -> None:
-        """Take a check's newest result."""
+        """Take a check's newest result; log it when its status has changed, not at every look."""
         before, self.checks[name] = self.checks[name], check
-        if check.status is not before.status:
+        # the first look is a change too: before it nobody knew
+        if check.status is not before.status or before is NOT_CHECKED:
             self.changed.set()
+            report = log.info if check.status is Status.OK else log.warning
+            report("check_changed", check=name, status=check.status)
 
     def fail(self, reason: str) -> None:
         """Remember the newest error by its reason word; a text is not taken."""

@@ -92,17 +92,15 @@ async def keep(health: Health, path: Path | None, beat: timedelta = BEAT) -> Non
 
 
 class _Keeper:
-    """Write the file again and again, and log what has changed in between."""
+    """Write the file again and again; log when that begins to fail."""
 
     def __init__(self, health: Health, path: Path | None) -> None:
         self._health = health
         self._path = path
         self._writable = True
-        self._seen = {name: check.status for name, check in health.checks.items()}
 
     def turn(self) -> None:
         self._health.beat()
-        self._log_changes()
         if self._path is not None:
             self._write(self._path)
 
@@ -115,13 +113,6 @@ class _Keeper:
             self._writable = False
         else:
             self._writable = True
-
-    def _log_changes(self) -> None:
-        for name, check in self._health.checks.items():
-            if check.status is not self._seen[name]:
-                report = log.info if check.status is Status.OK else log.warning
-                report("check_changed", check=name, status=check.status)
-                self._seen[name] = check.status
 
 
 def read(path: Path, now: datetime | None = None) -> Report:

@@ -21,6 +21,10 @@ class Breaker:
         """Note that Telegram could not be reached, or has not answered."""
         self._failures += 1
 
+    def trip(self) -> None:
+        """Note a failure that alone means an outage: that of a message which tried for all."""
+        self._failures = max(self._failures + 1, TRIP_AFTER)
+
     @property
     def tripped(self) -> bool:
         """Tell whether the failures in a row mean an outage."""

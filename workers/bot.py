@@ -94,16 +94,16 @@ class Bot:
         self.health.record(CheckName.TELEGRAM, self._check())
 
     async def _fail(self, claimed: Claimed, verdict: Verdict, *, probe: bool) -> Verdict:
-        self.breaker.failed()
+        note = self.breaker.trip if probe else self.breaker.failed
+        note()
         self.out_of_reach.add("telegram")
-        outage = probe or self.breaker.tripped
-        if outage:
+        if self.breaker.tripped:
             await self.pacer.trip()
-        return replace(verdict, outcome=self._spare(claimed, verdict.outcome, outage=outage))
+        return replace(verdict, outcome=self._spare(claimed, verdict.outcome))
 
-    def _spare(self, claimed: Claimed, outcome: Outcome, *, outage: bool) -> Outcome:
+    def _spare(self, claimed: Claimed, outcome: Outcome) -> Outcome:
         """Let an outage cost no attempt; what fails again and again while others get through does cost one."""
-        single = self.breaker.alone and not outage
+        single = self.breaker.alone
         pause = OUTAGE_PAUSE * random.uniform(0.5, 1)  # noqa: S311 (spreads retries, hides nothing)
         match outcome:
             case Retry(reason=reason):

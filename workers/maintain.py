@@ -6,11 +6,12 @@ from health import Check, CheckName, Status, get_logger
 from outbox import backlog, lane, record
 from outbox.backlog import Backlog
 from outbox.database import Connection
+from outbox.lane import Claimed
 from outbox.outcome import Reason, Unknown
 from outbox.record import Finish
-from workers.attempt import decide_for
+from workers.attempt import decide_for, own_events
 from workers.parts import Parts
-from workers.patience import PostgresOutOfReachError, wait_for, watching_postgres
+from workers.patience import PostgresOutOfReachError, answered, wait_for, watching_postgres
 from workers.recorder import count
 from workers.slice import Slice
 
@@ -34,8 +35,8 @@ async def maintain_slice(parts: Parts, turn: Slice) -> None:
                 while await settle(parts, conn) == LARGEST:
                     asked = time.monotonic()
                 latency_ms = (time.monotonic() - asked) * 1000
-                parts.health.record(CheckName.POSTGRES, Check(Status.OK, "answers", latency_ms))
                 _show(parts, await backlog.look(conn))
+                answered(parts.health, latency_ms)
         except PostgresOutOfReachError:
             parts.out_of_reach.add("postgres")
         if turn.once:
@@ -47,12 +48,17 @@ async def settle(parts: Parts, conn: Connection) -> int:
     """End attempts whose lease has ended: nobody knows whether they arrived. Return how many."""
     taken = await lane.take_ended(conn, LARGEST)
     if taken:
-        outcome = Unknown(Reason.WORKER_LOST)
-        finishes = [Finish(claimed, outcome, decide_for(parts, claimed, outcome)) for claimed in taken]
+        finishes = [_lost(parts, claimed) for claimed in taken]
         recorded = await record.record(conn, finishes)
         count(parts, finishes, recorded)
         log.warning("leases_settled", count=len(recorded.won))
     return len(taken)
+
+
+def _lost(parts: Parts, claimed: Claimed) -> Finish:
+    outcome = Unknown(Reason.WORKER_LOST)
+    decision = decide_for(parts, claimed, outcome)
+    return Finish(claimed, outcome, decision, tell=tuple(own_events(parts, claimed, decision)))
 
 
 def _show(parts: Parts, seen: Backlog) -> None:

@@ -20,6 +20,8 @@ OUT_OF_REACH = (
     TimeoutError,
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
+    # what asyncpg says when a connection ends in the same moment as a query begins on it
+    asyncpg.InternalClientError,
     asyncpg.CannotConnectNowError,
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
@@ -35,20 +37,29 @@ class PostgresOutOfReachError(Exception):
 
 @asynccontextmanager
 async def watching_postgres(health: Health) -> AsyncIterator[None]:
-    """Tell health how PostgreSQL answers inside the block.
+    """Tell health when PostgreSQL does not answer inside the block; `answered` takes that back.
 
     Raises:
         PostgresOutOfReachError: it did not; the text of the driver stays inside, for it can hold a URL.
 
     """
+    before = health.checks[CheckName.POSTGRES]
     try:
         yield
     except OUT_OF_REACH as fault:
-        health.record(CheckName.POSTGRES, Check(Status.UNHEALTHY, f"out of reach: {type(fault).__name__}"))
-        health.fail("unavailable")
+        # a connection that broke a while ago is no news once PostgreSQL has answered again: the next try tells
+        if health.checks[CheckName.POSTGRES] is before:
+            health.record(CheckName.POSTGRES, Check(Status.UNHEALTHY, f"out of reach: {type(fault).__name__}"))
+            health.fail("unavailable")
         raise PostgresOutOfReachError from None
-    if health.checks[CheckName.POSTGRES].status is not Status.OK:
-        health.record(CheckName.POSTGRES, Check(Status.OK, "answers"))
+
+
+def answered(health: Health, latency_ms: float | None = None) -> None:
+    """Tell health that PostgreSQL has just answered.
+
+    For those who have asked it and waited for nothing else: a block that ended well may have asked long ago.
+    """
+    health.record(CheckName.POSTGRES, Check(Status.OK, "answers", latency_ms))
 
 
 class Backoff:

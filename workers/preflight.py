@@ -1,19 +1,18 @@
 """What is looked at before a worker begins, so that it refuses with words instead of failing later."""
 
-from health import get_logger
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from outbox import cursor, migration
-from outbox.database import connect
 from workers.parts import Parts
-from workers.patience import OUT_OF_REACH, REFUSED, PostgresOutOfReachError, watching_postgres
+from workers.patience import REFUSED, Backoff, PostgresOutOfReachError, answered, watching_postgres
 from workers.settings import SettingsError
 
-log = get_logger()
 
-
-async def preflight(parts: Parts) -> None:
+async def preflight(parts: Parts) -> bool:
     """Refuse a database without our schema, or one whose cursor is another cluster's.
 
-    A PostgreSQL that is away is no reason to refuse: the worker waits for it.
+    A PostgreSQL that is away is no reason to refuse: false then, and nothing is known yet.
 
     Raises:
         SettingsError: PostgreSQL refuses DATABASE_URL.
@@ -22,17 +21,36 @@ async def preflight(parts: Parts) -> None:
 
     """
     try:
-        conn = await connect(parts.settings.secret("DATABASE_URL"))
-        await conn.close()
-    except REFUSED as fault:
-        raise SettingsError(f"DATABASE_URL is refused by PostgreSQL: {type(fault).__name__}") from None
-    except OUT_OF_REACH:
-        pass  # said below
-    try:
-        async with watching_postgres(parts.health), parts.pool.acquire() as conn:
-            await migration.require_current(conn)
-            async with conn.transaction():
-                await cursor.lock(conn)
+        async with watching_postgres(parts.health):
+            with _refusal_named():
+                async with parts.pool.acquire() as conn:
+                    await migration.require_current(conn)
+                    async with conn.transaction():
+                        await cursor.lock(conn)
+            answered(parts.health)
     except PostgresOutOfReachError:
         parts.out_of_reach.add("postgres")
-        log.warning("postgres_out_of_reach")
+        return False
+    return True
+
+
+async def wait_until_fit(parts: Parts) -> None:
+    """Look again and again until PostgreSQL has answered, or the process stops.
+
+    What it must not begin with is not known before: on a restored database a lane that was sent would be sent again.
+
+    Raises:
+        SettingsError, MigrationError, ForeignClusterError: as `preflight`.
+
+    """
+    backoff = Backoff()
+    while not parts.stopping.is_set() and not await preflight(parts):
+        await backoff.wait()
+
+
+@contextmanager
+def _refusal_named() -> Iterator[None]:
+    try:
+        yield
+    except REFUSED as fault:
+        raise SettingsError(f"DATABASE_URL is refused by PostgreSQL: {type(fault).__name__}") from None

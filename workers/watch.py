@@ -11,7 +11,7 @@ from workers.deliver import Deliverer
 from workers.get_me import keep_asking
 from workers.parts import Parts, wire
 from workers.patience import OUT_OF_REACH, Backoff
-from workers.preflight import preflight
+from workers.preflight import preflight, wait_until_fit
 from workers.queue import Running, keep_slices, make_worker, open_queue, slices_of
 from workers.settings import Settings
 from workers.stop import stop_on_signals
@@ -35,7 +35,7 @@ async def watch(settings: Settings) -> None:
     """
     health = Health("worker", settings.instance, USES)
     async with wire(settings, health) as parts:
-        await preflight(parts)
+        fit = await preflight(parts)
         stop_on_signals(parts)
         listeners = [listen(bind) for bind in {settings.metrics_bind, settings.http_bind} if bind]
         parts.metrics.heartbeat_timestamp_seconds.set_function(health.heartbeat_timestamp)
@@ -48,6 +48,8 @@ async def watch(settings: Settings) -> None:
                 tasks.create_task(_hear_events(parts)),
                 tasks.create_task(keep_asking(parts)),
             ]
+            if not fit:
+                await wait_until_fit(parts)
             log.info("worker_started", version=health.version)
             await _work(parts)
             for task in beside:

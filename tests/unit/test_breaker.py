@@ -36,3 +36,10 @@ def test_any_answer_ends_it() -> None:
     assert not breaker.tripped
     breaker.failed()
     assert breaker.alone
+
+
+def test_one_failure_for_all_is_an_outage() -> None:
+    """The message that tried whether Telegram is back speaks for all of them."""
+    breaker = Breaker()
+    breaker.trip()
+    assert (breaker.tripped, breaker.alone) == (True, False)

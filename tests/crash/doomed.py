@@ -1,0 +1,137 @@
+"""A worker that kills itself at one point: `python -m tests.crash.doomed POINT MARK CONTROL`.
+
+It replaces functions of the product's by ones that die, and is `worker --watch` otherwise. MARK is a file that gets
+the point and the time right before the end; CONTROL is the address of the simulator's control API.
+"""
+
+import asyncio
+import inspect
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from outbox import cursor, lane, record
+from telegram.answer import Taken
+from telegram.session import Session
+from tests.crash.point import Point
+from workers.command import main as run_command
+
+Step = Callable[..., Coroutine[Any, Any, Any]]
+
+# of this very transaction: a batch without events is no relaying
+RELAYED_HERE = "select exists (select from outbox.relayed where xmin = pg_current_xact_id()::xid)"
+
+
+@dataclass(frozen=True, slots=True)
+class Doom:
+    """How a worker dies."""
+
+    point: Point
+    mark: Path
+    control: str
+
+    def strike(self) -> None:
+        """Leave the mark and die."""
+        self.mark.write_text(f"{self.point} {time.time()}")
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    async def strike_when_delivered(self) -> None:
+        """Die as soon as the simulator says that a message has arrived."""
+        async with aiohttp.ClientSession() as http:
+            while True:
+                async with http.get(f"{self.control}/control/counters") as answer:
+                    if (await answer.json())["delivered"]:
+                        self.strike()
+
+
+def replace(owner: object, name: str, around: Callable[[Step], Step]) -> None:
+    """Put a function of one's own around one of the product's.
+
+    Raises:
+        AttributeError, TypeError: the product has no such function any more.
+
+    """
+    original = getattr(owner, name)
+    if not inspect.iscoroutinefunction(original):
+        raise TypeError(f"{name} is no coroutine function")
+    setattr(owner, name, around(original))
+
+
+def set_point(doom: Doom) -> None:
+    """Make one point deadly."""
+    match doom.point:
+        case Point.RELAYED:
+            replace(cursor, "advance", lambda advance: _relayed(doom, advance))
+        case Point.CLAIMED:
+            replace(lane, "claim_shares", lambda claim: _after(doom, claim, bool))
+        case Point.BEFORE_REQUEST:
+            replace(Session, "ask", lambda ask: _before_request(doom, ask))
+        case Point.REACHED:
+            replace(Session, "ask", lambda ask: _reached(doom, ask))
+        case Point.ANSWERED:
+            replace(Session, "ask", lambda ask: _after(doom, ask, _is_taken_message))
+        case Point.RECORDED:
+            replace(record, "record", lambda write: _after(doom, write, lambda recorded: bool(recorded.won)))
+
+
+def _after(doom: Doom, step: Step, counts: Callable[[Any], bool]) -> Step:
+    async def wrapped(*given: Any, **named: Any) -> Any:
+        result = await step(*given, **named)
+        if counts(result):
+            doom.strike()
+        return result
+
+    return wrapped
+
+
+def _is_taken_message(answer: object) -> bool:
+    # getMe is answered too, and has no message id
+    return isinstance(answer, Taken) and answer.message_id is not None
+
+
+def _relayed(doom: Doom, advance: Step) -> Step:
+    async def wrapped(conn: Any, *given: Any, **named: Any) -> None:
+        await advance(conn, *given, **named)
+        if await conn.fetchval(RELAYED_HERE):
+            doom.strike()
+
+    return wrapped
+
+
+def _before_request(doom: Doom, ask: Step) -> Step:
+    async def wrapped(session: Any, bot: Any, method: Any, *given: Any, **named: Any) -> Any:
+        if method.__api_method__ == "sendMessage":
+            doom.strike()
+        return await ask(session, bot, method, *given, **named)
+
+    return wrapped
+
+
+def _reached(doom: Doom, ask: Step) -> Step:
+    watching: list[asyncio.Task[None]] = []
+
+    async def wrapped(session: Any, bot: Any, method: Any, *given: Any, **named: Any) -> Any:
+        if method.__api_method__ == "sendMessage" and not watching:
+            watching.append(asyncio.create_task(doom.strike_when_delivered()))
+        return await ask(session, bot, method, *given, **named)
+
+    return wrapped
+
+
+def main() -> None:
+    """Read the command line, make the point deadly, and be a worker."""
+    point, mark, control = sys.argv[1:]
+    set_point(Doom(Point(point), Path(mark), control))
+    sys.argv[1:] = ["worker", "--watch"]
+    run_command()
+
+
+if __name__ == "__main__":
+    main()

