@@ -1,12 +1,9 @@
 """A database that was restored into another cluster: refused by name, and mended without loss or repetition."""
 
 import asyncio
-import subprocess
-import uuid
 from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
 
-import asyncpg
 import pytest
 
 from outbox import cursor, event, proof, relay
@@ -15,13 +12,13 @@ from outbox.database import Connection, Pool, connect
 from outbox.error import ForeignClusterError
 from outbox.fan_out import Route
 from tests.conftest import SETTINGS
+from tests.integration.restore import Restore, make_roles
 from tests.integration.test_cursor import LONG_AGO
 from workers import engine
 from workers.engine import Postgres
 
 ROUTES = {"t": Route("t", "c", frozenset({Channel.INAPP}))}
 TIMEOUT_S = 30.0
-ROLES = "create role outbox_producer; create role outbox_worker; create role outbox_reader"
 XMAX = "select pg_snapshot_xmax(pg_current_snapshot())::text"
 BURN = "do $$ begin for i in 1..%d loop perform pg_current_xact_id(); commit; end loop; end $$"
 
@@ -30,40 +27,8 @@ BURN = "do $$ begin for i in 1..%d loop perform pg_current_xact_id(); commit; en
 def elsewhere(postgres_binaries: Path | None) -> Iterator[Postgres]:
     """Run another cluster, with the roles that a dump does not carry."""
     with engine.postgres(binaries=postgres_binaries, settings=SETTINGS) as server:
-        asyncio.run(_make_roles(server))
+        asyncio.run(make_roles(server))
         yield server
-
-
-async def _make_roles(server: Postgres) -> None:
-    admin = await asyncpg.connect(server.url())
-    await admin.execute(ROLES)
-    await admin.close()
-
-
-def _copy(binaries: Path, source: str, target: str) -> None:
-    dump = subprocess.run([str(binaries / "pg_dump"), source], check=True, capture_output=True)
-    psql = [str(binaries / "psql"), "--quiet", "--no-psqlrc", "--set=ON_ERROR_STOP=1", target]
-    subprocess.run(psql, input=dump.stdout, check=True, capture_output=True)
-
-
-class Restore:
-    """Restores the test's database into the other cluster."""
-
-    def __init__(self, source: str, target: Postgres) -> None:
-        self.source = source
-        self.target = target
-        self.name = f"restored_{uuid.uuid4().hex}"
-        self.opened: list[Connection] = []
-
-    async def __call__(self) -> Connection:
-        """Run `pg_dump | psql` and connect to what came out."""
-        admin = await asyncpg.connect(self.target.url())
-        await admin.execute(f"create database {self.name}")
-        await admin.close()
-        url = self.target.url(self.name)
-        await asyncio.to_thread(_copy, self.target.binaries, self.source, url)
-        self.opened.append(await connect(url))
-        return self.opened[-1]
 
 
 @pytest.fixture
@@ -71,11 +36,7 @@ async def restore(database_url: str, elsewhere: Postgres) -> AsyncIterator[Resto
     """Lend a restore into the other cluster, and drop what it made."""
     made = Restore(database_url, elsewhere)
     yield made
-    for opened in made.opened:
-        await opened.close()
-    admin = await asyncpg.connect(elsewhere.url())
-    await admin.execute(f"drop database if exists {made.name} with (force)")
-    await admin.close()
+    await made.drop()
 
 
 async def burn(conn: Connection, *, past: int) -> None:
