@@ -9,6 +9,8 @@ DEBIAN_POSTGRES := $(lastword $(sort $(wildcard /usr/lib/postgresql/*/bin)))
 PYTEST_ARGS ?=
 # Processes that share the tests: more than cores, since most tests wait.
 JOBS ?= 3
+# The tests marked `alone`, minutes of sending at the rate: the limiter is not PostgreSQL's affair, so once is enough.
+ALONE ?= yes
 
 .PHONY: demo test check lint bench clean
 demo: $(READY)
@@ -18,7 +20,9 @@ test: export VESTNIK_TEST_POSTGRES = $(POSTGRES)
 test: $(READY)
 ifeq ($(PYTEST_ARGS),)
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "not alone"
+ifneq ($(ALONE),)
 	$(BIN)/python -m pytest -m alone
+endif
 else
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 endif
@@ -26,7 +30,7 @@ endif
 check: lint
 	$(MAKE) test
 ifneq ($(DEBIAN_POSTGRES),)
-	$(MAKE) test POSTGRES=$(DEBIAN_POSTGRES)
+	$(MAKE) test POSTGRES=$(DEBIAN_POSTGRES) ALONE=
 else
 	@echo "no Debian PostgreSQL under /usr/lib/postgresql: the second run of the tests is left out"
 endif

@@ -1,5 +1,6 @@
 """Events: emitting them from a program of our own."""
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -8,6 +9,9 @@ import asyncpg
 
 from outbox.database import Connection
 from outbox.error import InvalidEventError
+
+HALF_PAIR = re.compile("[\ud800-\udfff]")
+"""In a Python text a pair is one character: whatever is left is half of one."""
 
 EMIT = "select outbox.emit($1, $2, $3, $4, $5, $6, $7)"
 
@@ -29,6 +33,7 @@ async def emit(  # noqa: PLR0913 (the parameters are those of outbox.emit)
         InvalidEventError: the event is refused; the message says why.
 
     """
+    _require_storable((type, *recipients, payload, dedupe_key, request_id))
     values = (type, recipients, payload or {}, dedupe_key, request_id, deliver_at, expires_at)
     try:
         return int(await conn.fetchval(EMIT, *values))
@@ -36,6 +41,22 @@ async def emit(  # noqa: PLR0913 (the parameters are those of outbox.emit)
         raise InvalidEventError(str(refused)) from None
     except (asyncpg.DataError, asyncpg.UntranslatableCharacterError) as refused:
         raise InvalidEventError(f"the event cannot be stored: {type_of(refused)}") from None
+
+
+def _require_storable(given: object) -> None:
+    """Refuse text that PostgreSQL cannot hold, before it quotes it in its own log."""
+    match given:
+        case str():
+            if "\0" in given:
+                raise InvalidEventError("the event cannot be stored: a text holds a NUL")
+            if not given.isascii() and HALF_PAIR.search(given):
+                raise InvalidEventError("the event cannot be stored: a text holds half a surrogate pair")
+        case Mapping():
+            for item in given.items():
+                _require_storable(item)
+        case list() | tuple():
+            for item in given:
+                _require_storable(item)
 
 
 def type_of(error: Exception) -> str:

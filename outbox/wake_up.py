@@ -47,7 +47,7 @@ update outbox.lane l set
   -- with a limit it stays a look-up for each lane; an `exists` may be planned as one pass through all that is urgent
   urgent = (
     select true from outbox.delivery u
-    where u.lane_id = l.id and u.phase = 'open' and u.urgent and u.state = 'pending' limit 1
+    where u.lane_id = l.id and u.phase = 'open' and u.urgent limit 1
   ) is true
 from unnest($1::bigint[]) a (lane_id)
 left join lateral (

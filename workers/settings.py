@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from pydantic import Field, HttpUrl, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -91,6 +92,8 @@ class Settings(BaseSettings):
         shape, words = SHAPES[str(field.field_name)]
         if value is not None and value.get_secret_value() and not shape.match(value.get_secret_value()):
             raise ValueError(words)
+        if value is not None and field.field_name != "telegram_bot_token":
+            _require_ports(value.get_secret_value())
         return value
 
     def secret(self, name: str) -> str:
@@ -109,6 +112,15 @@ class Settings(BaseSettings):
     def api_base(self) -> str:
         """The Bot API's address without a slash at its end."""
         return str(self.telegram_api_base).rstrip("/")
+
+
+def _require_ports(url: str) -> None:
+    """Refuse an address that is cut off in its password: whoever tries to read it would quote that."""
+    hosts = urlsplit(url).netloc.rpartition("@")[2]
+    for host in hosts.split(","):
+        port = host.rpartition("]")[2].partition(":")[2]
+        if port and not port.isdecimal():
+            raise ValueError("its host has no port that is a number; is a slash in the password written as %2F?")
 
 
 def load(environment: Mapping[str, str] = os.environ) -> Settings:

@@ -53,13 +53,18 @@ def _word(name: str) -> str:
     return f"{name}{uuid.uuid4().hex[:8]}"
 
 
+def _cyrillic(name: str) -> str:
+    """Make a word that is no other canary's, of letters that each way of writing writes differently."""
+    return name + "".join(chr(ord("а") + int(digit, 16)) for digit in uuid.uuid4().hex[:8])
+
+
 @dataclass(frozen=True, slots=True)
 class Canary:
     """A person, a message and the secrets of an installation, each with words of its own."""
 
     recipient: str = field(default_factory=lambda: _word("kanarek-"))
-    name: str = field(default_factory=lambda: _word('Ärmel "Ось\'минога" <&> Wanda'))
-    text: str = field(default_factory=lambda: _word("Жёлтая 'птица' & \"клетка\" <b>\\ Finch"))
+    name: str = field(default_factory=lambda: _word(f'Ärmel "{_cyrillic("Ось")}\'минога" <&> Wanda'))
+    text: str = field(default_factory=lambda: _word(f"{_cyrillic('Жёлт')} 'птица' & \"клетка\" <b>\\ Finch"))
     chat: int = field(default_factory=lambda: 77 * 10**11 + uuid.uuid4().int % 10**8 * 10**3)
     """The last three digits are for the number of the person."""
     bot_token: str = field(default_factory=lambda: f"1000000001:AA{_word('BotTokenOfTheCanaryInTheMine')}")
@@ -74,9 +79,9 @@ class Canary:
         """Name what may be found nowhere."""
         return [
             Needle("recipient", Kind.PERSON, self.recipient),
-            *(Needle("name", Kind.PERSON, word) for word in ("Ось", self.name.split()[-1])),
+            *(Needle("name", Kind.PERSON, word) for word in (re.findall(r"\w+", self.name)[1], self.name.split()[-1])),
             Needle("chat id", Kind.PERSON, str(self.chat)[:-3]),
-            *(Needle("text", Kind.TEXT, word) for word in ("Жёлтая", self.text.split()[-1])),
+            *(Needle("text", Kind.TEXT, word) for word in (self.text.split()[0], self.text.split()[-1])),
             Needle("bot token", Kind.SECRET, self.bot_token.split(":")[1]),
             Needle("wrong bot token", Kind.SECRET, self.wrong_token.split(":")[1]),
             Needle("database password", Kind.SECRET, self.database_password),

@@ -84,6 +84,7 @@ class StopsHere:
 
     def __init__(self, parts: Parts) -> None:
         self._pacer, self._stopping = parts.pacer, parts.stopping
+        self.rate = parts.pacer.rate
         self.granted = self.returned = 0
 
     async def reserve(self, want: int, *, urgent: bool = False) -> Budget:

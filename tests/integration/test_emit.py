@@ -360,7 +360,7 @@ UNSTORABLE: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("wrong", UNSTORABLE.values(), ids=UNSTORABLE.keys())
 async def test_what_cannot_be_stored_is_an_invalid_event(conn: Connection, wrong: dict[str, Any]) -> None:
     """A program that emits what PostgreSQL cannot hold gets an InvalidEventError without the event's text."""
-    with pytest.raises(InvalidEventError, match=r"^the event cannot be stored: \w+$"):
+    with pytest.raises(InvalidEventError, match=r"^the event cannot be stored: [\w ]+$"):
         await event.emit(conn, **{"type": "t", "recipients": ["ann"], **wrong})
 
     assert await count_events(conn) == 0

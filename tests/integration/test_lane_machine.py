@@ -282,7 +282,6 @@ def test_whatever_happens_nothing_is_lost(own_database: tuple[asyncio.Runner, Co
     )
 
 
-@pytest.mark.xfail(strict=True, reason="a lane is told what waits in it, not what is under way in it")
 async def test_what_comes_back_leaves_a_lane_urgent(conn: Connection) -> None:
     """A lane whose urgent message is under way stays urgent when an operator replays another one of it."""
     await link_all(conn, ["anna"])

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
 from rich.console import Console
 from rich.progress import Progress
 
@@ -131,7 +132,9 @@ async def _load_line(conn: Connection, number: int, text: str) -> int | Rejected
         reason = "JSON that is nested too deep"
     except ValidationError as invalid:
         fault_ = invalid.errors(include_input=False, include_url=False)[0]
-        reason = f"{'.'.join(str(part) for part in fault_['loc']) or 'line'}: {fault_['msg']}"
+        # the name of a field that is not ours can be anything, so it is not repeated
+        unknown = fault_["type"] == "extra_forbidden"
+        reason = "a field that no event has" if unknown else _told(fault_)
     except InvalidEventError as refused:
         reason = str(refused)
     except ValueError:
@@ -139,6 +142,10 @@ async def _load_line(conn: Connection, number: int, text: str) -> int | Rejected
     # bytes that are no UTF-8 stay readable as \xNN
     shown = text.encode("utf-8", errors="surrogateescape").decode("utf-8", errors="backslashreplace")
     return Rejected(line=number, reason=reason, text=shown)
+
+
+def _told(fault: ErrorDetails) -> str:
+    return f"{'.'.join(str(part) for part in fault['loc']) or 'line'}: {fault['msg']}"
 
 
 def _write_rejected(file: Path, rejected: list[Rejected]) -> None:

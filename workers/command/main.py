@@ -43,7 +43,8 @@ def main() -> None:
     # before anything is logged: a line that is written without it has not passed the gate
     configure("warning", "console", "command", "command", sys.stderr)
     try:
-        app()
+        # not app(): Typer would put a hook of its own in the place of ours, which prints the exception's message
+        typer.main.get_command(app)()
     except (SettingsError, OutboxError, TelegramError, HealthError) as fault:
         _end(str(fault), Exit.WRONG_SETTINGS)
     except BaseExceptionGroup as group:
