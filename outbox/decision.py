@@ -56,8 +56,8 @@ def decide(  # noqa: PLR0911 (one for each outcome)
             return Decision(State.SENT, attempts + 1, reason)
         case Snooze(delay=delay, reason=reason):
             return _wait(attempts, reason, delay, now, policy)
-        case Retry(reason=reason):
-            return _again(attempts + 1, reason, now, policy)
+        case Retry(reason=reason, at_least=at_least):
+            return _again(attempts + 1, reason, now, policy, at_least)
         case Reject(reason=reason) if reason in NOTHING_TO_SEND:
             return Decision(State.SKIPPED, attempts, reason)
         case Reject(reason=reason):
@@ -75,10 +75,13 @@ def decide(  # noqa: PLR0911 (one for each outcome)
             assert_never(outcome)
 
 
-def _again(attempts: int, reason: Reason, now: datetime, policy: Policy) -> Decision:
+def _again(
+    attempts: int, reason: Reason, now: datetime, policy: Policy, at_least: timedelta = timedelta(0)
+) -> Decision:
     if attempts > len(policy.schedule):
         return Decision(State.DEAD, attempts, reason)
-    return _wait(attempts, reason, policy.schedule[attempts - 1] * policy.jitter, now, policy)
+    delay = max(policy.schedule[attempts - 1], at_least)
+    return _wait(attempts, reason, delay * policy.jitter, now, policy)
 
 
 def _wait(attempts: int, reason: Reason, delay: timedelta, now: datetime, policy: Policy) -> Decision:

@@ -84,6 +84,8 @@ class Retry:
     """A fault that may pass: costs an attempt, comes again by the schedule."""
 
     reason: Reason
+    at_least: timedelta = timedelta(0)
+    """What a shorter step of the schedule is lengthened to."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,8 @@ BOT_PAUSE = timedelta(seconds=10)
 """How long a delivery rests whose bot is refused; nothing is claimed until the bot is known again."""
 DEAD_CHAT_PATIENCE = timedelta(hours=1)
 """Two `chat not found` this far apart are believed: a wrong token makes storms of them."""
+FORBIDDEN_PAUSE = timedelta(minutes=1)
+"""An unnamed 403 flaps for minutes: sooner it is of no use to try again."""
 FORBIDDEN_PATIENCE = timedelta(hours=24)
 """How long a chat may answer nothing but an unnamed 403 before its link rests."""
 
@@ -159,7 +161,9 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "other 403",
         _refused(403),
-        _always(Retry(Reason.FORBIDDEN), link=LinkChange(LinkState.SUSPENDED, after=FORBIDDEN_PATIENCE)),
+        _always(
+            Retry(Reason.FORBIDDEN, FORBIDDEN_PAUSE), link=LinkChange(LinkState.SUSPENDED, after=FORBIDDEN_PATIENCE)
+        ),
     ),
     Rule(
         "no rights",

@@ -47,8 +47,10 @@ class Deliverer:
         return self
 
     async def __aexit__(self, *_fault: object) -> None:
-        """Let everything in flight end, and record it."""
-        await self._flight.end()
+        """Let everything in flight end, and record it; what takes too long is left to whoever settles its lease."""
+        late = await self._flight.end(self._parts.patience)
+        if late:
+            log.warning("attempts_abandoned", count=late)
         await self._recorder.stop()
 
     async def slice(self, turn: Slice) -> None:

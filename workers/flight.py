@@ -38,7 +38,13 @@ class Flight:
 
         task.add_done_callback(land)
 
-    async def end(self) -> None:
-        """Wait until everything under way has ended."""
-        if len(self):
-            await asyncio.wait(self._urgent | self._ordinary)
+    async def end(self, within: float | None = None) -> int:
+        """Wait until everything under way has ended, or for so many seconds; return how many were broken off then."""
+        if not len(self):
+            return 0
+        _, late = await asyncio.wait(self._urgent | self._ordinary, timeout=within)
+        for task in late:
+            task.cancel()
+        if late:
+            await asyncio.wait(late)
+        return len(late)

@@ -15,6 +15,7 @@ from outbox.database import Pool, open_pool
 from outbox.fan_out import Route
 from telegram import Guard, Pacer, Sender
 from workers.bot import Bot
+from workers.patience import OUT_OF_REACH
 from workers.settings import Settings
 
 POOL_SIZE = 6
@@ -30,6 +31,7 @@ PAID_RATE = 1000.0
 """Messages per second that Telegram allows in paid broadcast."""
 
 REDIS_TIMEOUT_S = 2.0
+CLOSE_WITHIN_S = 1.0
 
 
 @dataclass(slots=True)
@@ -49,6 +51,8 @@ class Parts:
     health: Health
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     """Set once, when the process is to end: nothing new is begun."""
+    stop_by: float | None = None
+    """When it has to end (the loop's time); None while nobody has told it to."""
     events_waiting: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when PostgreSQL has said that somebody emitted."""
     lanes_waiting: asyncio.Event = field(default_factory=asyncio.Event)
@@ -57,6 +61,11 @@ class Parts:
     """Set in a run with --once when everything committed has been relayed."""
     out_of_reach: set[str] = field(default_factory=set)
     """Dependencies that failed in this run: the exit code of --once."""
+
+    @property
+    def patience(self) -> float | None:
+        """Say how many seconds are left to wait for what is under way; None: as long as it takes."""
+        return None if self.stop_by is None else max(0.0, self.stop_by - asyncio.get_running_loop().time())
 
     @property
     def bot_refused(self) -> asyncio.Event:
@@ -118,4 +127,13 @@ async def wire(settings: Settings, health: Health) -> AsyncIterator[Parts]:
     finally:
         await sender.close()
         await redis.aclose()
-        await pool.close()
+        await _close(pool)
+
+
+async def _close(pool: Pool) -> None:
+    """Close the pool; a connection that does not end by itself is broken off."""
+    try:
+        async with asyncio.timeout(CLOSE_WITHIN_S):
+            await pool.close()
+    except (TimeoutError, *OUT_OF_REACH):
+        pool.terminate()

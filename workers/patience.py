@@ -78,8 +78,8 @@ class Backoff:
         self._next = min(self._next * 2, LONGEST_S)
 
 
-async def wait_for(event: asyncio.Event, seconds: float) -> None:
-    """Wait until the event is set, but no longer than that."""
+async def wait_for(event: asyncio.Event, seconds: float | None) -> None:
+    """Wait until the event is set, but no longer than that; None: as long as it takes."""
     try:
         async with asyncio.timeout(seconds):
             await event.wait()

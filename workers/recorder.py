@@ -59,7 +59,8 @@ class Recorder:
                 # the leases end by themselves, and then the attempts count as unknown
                 log.error("attempts_unrecorded", count=len(batch), exc_info=fault)
             for _, written in batch:
-                written.set_result(None)
+                if not written.done():  # its attempt may have been broken off
+                    written.set_result(None)
             # their lanes may be due again
             self._parts.lanes_waiting.set()
 

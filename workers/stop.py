@@ -10,6 +10,10 @@ log = get_logger()
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
+STOP_WITHIN_S = 33.0
+"""How long what is in flight may take: one client timeout and its record. What is not recorded then counts as unknown
+when its lease ends."""
+
 
 def stop_on_signals(parts: Parts) -> None:
     """Begin nothing new after the first signal; a second one does what it does to any process."""
@@ -18,6 +22,7 @@ def stop_on_signals(parts: Parts) -> None:
     def stop(number: signal.Signals) -> None:
         log.info("worker_stopping", signal=number.name)
         parts.stopping.set()
+        parts.stop_by = loop.time() + STOP_WITHIN_S
         for other in SIGNALS:
             loop.remove_signal_handler(other)
             signal.signal(other, signal.SIG_DFL)

@@ -10,7 +10,7 @@ from workers.arq_worker import ArqWorker
 from workers.deliver import Deliverer
 from workers.get_me import keep_asking
 from workers.parts import Parts, wire
-from workers.patience import OUT_OF_REACH, Backoff
+from workers.patience import OUT_OF_REACH, Backoff, wait_for
 from workers.preflight import preflight, wait_until_fit
 from workers.queue import Running, keep_slices, make_worker, open_queue, slices_of
 from workers.settings import Settings
@@ -70,7 +70,7 @@ async def _work(parts: Parts) -> None:
                 await _run_arq(parts, make_worker(parts, slices, running, redis, burst=False))
             except (RedisError, OSError, TimeoutError):
                 await backoff.wait()
-        await running.idle.wait()
+        await wait_for(running.idle, parts.patience)
         await keeper
     await redis.aclose()
 

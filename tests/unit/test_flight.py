@@ -69,3 +69,14 @@ async def test_the_end_waits_for_all() -> None:
     async with asyncio.timeout(10):
         await ending
     assert len(flight) == 0
+
+
+async def test_what_takes_too_long_is_broken_off() -> None:
+    """The end waits no longer than it is told to, and says how many had not landed."""
+    flight = Flight(2, 1, asyncio.Event())
+    flight.start(attempt(asyncio.Event()), urgent=False)
+    landing = asyncio.Event()
+    landing.set()
+    flight.start(attempt(landing), urgent=True)
+    async with asyncio.timeout(10):
+        assert await flight.end(within=0.05) == 1
