@@ -1,6 +1,7 @@
 """The maintain slice: settles what dead workers left, and looks at the backlog for health and metrics."""
 
 import time
+from datetime import timedelta
 
 from health import Check, CheckName, Status, get_logger
 from outbox import backlog, lane, record
@@ -9,6 +10,7 @@ from outbox.database import Connection
 from outbox.lane import Claimed
 from outbox.outcome import Reason, Unknown
 from outbox.record import Finish
+from telegram import PaceUnavailableError
 from workers.attempt import decide_for, own_events
 from workers.parts import Parts
 from workers.patience import PostgresOutOfReachError, answered, wait_for, watching_postgres
@@ -18,6 +20,7 @@ from workers.slice import Slice
 log = get_logger()
 
 EVERY_S = 1.0
+NO_TIME = timedelta(0)
 
 LARGEST = 500
 """Ended leases settled in one transaction."""
@@ -37,6 +40,7 @@ async def maintain_slice(parts: Parts, turn: Slice) -> None:
                 latency_ms = (time.monotonic() - asked) * 1000
                 _show(parts, await backlog.look(conn))
                 answered(parts.health, latency_ms)
+            await _show_limiter(parts)
         except PostgresOutOfReachError:
             parts.out_of_reach.add("postgres")
         if turn.once:
@@ -59,6 +63,16 @@ def _lost(parts: Parts, claimed: Claimed) -> Finish:
     outcome = Unknown(Reason.WORKER_LOST)
     decision = decide_for(parts, claimed, outcome)
     return Finish(claimed, outcome, decision, tell=tuple(own_events(parts, claimed, decision)))
+
+
+async def _show_limiter(parts: Parts) -> None:
+    """Show gate and rate also while nothing is due and so nobody asks."""
+    try:
+        gate = await parts.pacer.gate_remaining()
+    except PaceUnavailableError:
+        return
+    parts.metrics.telegram_gate_closed.labels("bot").set(gate > NO_TIME)
+    parts.metrics.telegram_rate.set(parts.pacer.rate)
 
 
 def _show(parts: Parts, seen: Backlog) -> None:

@@ -2,15 +2,17 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import pytest
 
 from health import Health
 from outbox import cursor, relay
 from outbox.event import emit
-from telegram import Budget
+from telegram import Budget, Pacer
 from tests.integration.stage import PATIENCE_S, Stage, payload
 from workers.deliver import Deliverer
+from workers.maintain import maintain_slice
 from workers.parts import Parts, wire
 from workers.settings import Settings
 from workers.slice import Slice
@@ -110,3 +112,16 @@ async def test_nothing_is_claimed_after_sigterm(stage: Stage, parts: Parts) -> N
     assert stops.granted == stops.returned > 0
     assert await stage.states() == {"pending": 5}
     assert await stage.conn.fetchval("select sum(token) from outbox.lane") == 0
+
+
+async def test_a_closed_gate_shows_although_nothing_is_due(parts: Parts) -> None:
+    """Gate and rate are measured also where nobody asks the limiter: an alert must not see what was an hour ago."""
+    await parts.pacer.flood(1, timedelta(minutes=1), bot_wide=True)
+    await maintain_slice(parts, Slice(parts, once=True))
+    samples = parts.metrics.registry.get_sample_value
+    assert samples("vestnik_telegram_gate_closed", {"scope": "bot"}) == 1
+    assert samples("vestnik_telegram_rate") == 500
+    await parts.redis.flushall()
+    parts.pacer = Pacer(parts.redis, parts.sender.bot_id, rate=1000, burst=10)
+    await maintain_slice(parts, Slice(parts, once=True))
+    assert samples("vestnik_telegram_gate_closed", {"scope": "bot"}) == 0
