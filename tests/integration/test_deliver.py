@@ -1,34 +1,19 @@
 """The deliver slice on real parts: what it claims, and what it leaves alone."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
-import pytest
-
-from health import Health
 from outbox import cursor, relay
 from outbox.event import emit
 from telegram import Budget, Pacer
 from tests.integration.stage import PATIENCE_S, Stage, payload
 from workers.deliver import Deliverer
 from workers.maintain import maintain_slice
-from workers.parts import Parts, wire
-from workers.settings import Settings
+from workers.parts import Parts
 from workers.slice import Slice
-from workers.watch import USES
 
 ORDINARY, URGENT = "application.accepted", "payout.paid"
 """Types of the sample catalog."""
-
-
-@pytest.fixture
-async def parts(stage: Stage) -> AsyncIterator[Parts]:
-    """Wire the parts of a worker whose run has relayed everything."""
-    given: dict[str, str] = {name.lower(): value for name, value in stage.environment.items()}
-    async with wire(Settings(**given), Health("worker", "w1", USES)) as wired:  # type: ignore[arg-type]  # from text
-        wired.relay_drained.set()
-        yield wired
 
 
 async def broadcast(stage: Stage, parts: Parts, type_: str, *, people: int, first: int = 100) -> list[int]:
