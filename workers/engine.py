@@ -102,7 +102,11 @@ class Postgres:
             "--auth=trust",
         ]
         command += ["--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"]
-        made = subprocess.run(command, capture_output=True, text=True, user=user, check=False)
+        # broken off, it would leave a child that goes on writing into a folder which is being taken away
+        with uninterrupted():
+            made = subprocess.run(
+                command, capture_output=True, text=True, user=user, check=False, start_new_session=True
+            )
         if made.returncode:
             raise RuntimeError(f"initdb failed: {made.stderr or made.stdout}")
 
@@ -153,7 +157,8 @@ def postgres(*, binaries: Path | None = None, settings: Mapping[str, str] | None
 @contextmanager
 def valkey() -> Iterator[ValkeyServer]:
     """Run a Valkey for as long as the block lasts; it writes nothing to disk."""
-    server = ValkeyServer(config={"save": "", "appendonly": "no"})
+    # a port of its own choice is the next one above 6379 that is free, which several who start at once all choose
+    server = ValkeyServer(port=free_port(), config={"save": "", "appendonly": "no"})
     try:
         with uninterrupted():
             server.start()
