@@ -13,7 +13,7 @@ from outbox.toml_table import Table
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,99}")
 CATEGORY = re.compile(r"[a-z][a-z0-9_]{0,39}")
-TTL = re.compile(r"([1-9][0-9]{0,5})([smhdw])")
+SPAN = re.compile(r"([1-9][0-9]{0,5})([smhdw])")
 UNITS = {
     "s": timedelta(seconds=1),
     "m": timedelta(minutes=1),
@@ -21,7 +21,8 @@ UNITS = {
     "d": timedelta(days=1),
     "w": timedelta(weeks=1),
 }
-LONGEST_TTL = timedelta(days=365)
+LONGEST_SPAN = timedelta(days=365)
+COLLAPSE_WITHIN = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,14 @@ class EventType:
     """Its Telegram message can be neither forwarded nor saved."""
     link: str | None = None
     """Template of the page that the event is about."""
+    mute_button: bool = False
+    """Under its Telegram message a button that switches the category off."""
+    digest: bool = False
+    """When many of its category wait for one recipient, one Telegram message may list them."""
+    collapse_key: str | None = None
+    """Template: a later event with the same key edits the Telegram message of the earlier one."""
+    collapse_within: timedelta = COLLAPSE_WITHIN
+    """For how long after it was sent a message is edited rather than followed by another."""
     sample: Mapping[str, object] = field(default_factory=dict)
     """A payload to try the texts with."""
 
@@ -62,7 +71,20 @@ def read_types(types: Table) -> Mapping[str, EventType]:
 
 
 def _read_type(name: str, table: Table) -> EventType:
-    table.allow("category", "channels", "urgent", "on_unknown", "ttl", "sensitive", "link", "sample")
+    table.allow(
+        "category",
+        "channels",
+        "urgent",
+        "on_unknown",
+        "ttl",
+        "sensitive",
+        "link",
+        "sample",
+        "mute_button",
+        "digest",
+        "collapse_key",
+        "collapse_within",
+    )
     category = table.text("category")
     if not CATEGORY.fullmatch(category):
         raise table.fault(f'"{category}" is no category; use small letters, digits and _', "category")
@@ -72,9 +94,13 @@ def _read_type(name: str, table: Table) -> EventType:
         channels=_read_channels(table),
         urgent=table.flag("urgent"),
         on_unknown=_read_on_unknown(table),
-        ttl=_read_ttl(table),
+        ttl=_read_span(table, "ttl"),
         sensitive=table.flag("sensitive"),
         link=table.optional_text("link"),
+        mute_button=table.flag("mute_button"),
+        digest=_read_digest(table),
+        collapse_key=table.optional_text("collapse_key"),
+        collapse_within=_read_span(table, "collapse_within") or COLLAPSE_WITHIN,
         sample=_read_sample(table),
     )
 
@@ -100,17 +126,25 @@ def _read_on_unknown(table: Table) -> OnUnknown:
             raise table.fault(f'"{other}" is neither "resend" nor "hold"', "on_unknown")
 
 
-def _read_ttl(table: Table) -> timedelta | None:
-    written = table.optional_text("ttl")
+def _read_span(table: Table, field: str) -> timedelta | None:
+    written = table.optional_text(field)
     if written is None:
         return None
-    match = TTL.fullmatch(written)
+    match = SPAN.fullmatch(written)
     if match is None:
-        raise table.fault(f'"{written}" is no time to live; write a number and s, m, h, d or w, as in "3d"', "ttl")
-    ttl = int(match[1]) * UNITS[match[2]]
-    if ttl > LONGEST_TTL:
-        raise table.fault(f'"{written}" is longer than {LONGEST_TTL.days} days', "ttl")
-    return ttl
+        raise table.fault(f'"{written}" is no length of time; write a number and s, m, h, d or w, as in "3d"', field)
+    span = int(match[1]) * UNITS[match[2]]
+    if span > LONGEST_SPAN:
+        raise table.fault(f'"{written}" is longer than {LONGEST_SPAN.days} days', field)
+    return span
+
+
+def _read_digest(table: Table) -> bool:
+    digest = table.flag("digest")
+    for other in ("urgent", "collapse_key"):
+        if digest and table.values.get(other):
+            raise table.fault(f"a type with {other} is never folded into a digest", "digest")
+    return digest
 
 
 def _read_sample(table: Table) -> Mapping[str, object]:

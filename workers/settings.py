@@ -64,6 +64,12 @@ class Settings(BaseSettings):
     """Recipients, comma-separated, who are told in their inbox what only an operator can mend."""
     unlink_guard_share: float = Field(default=0.05, gt=0, le=1, allow_inf_nan=False)
     """Share of the sends refused for their chats above which no link is ended any more; 1 switches the guard off."""
+    digest_over: int = Field(default=5, ge=2, le=1000)
+    """When more messages of one category wait for one recipient, they are folded into one, where the catalog allows."""
+    webhook_url: HttpUrl | None = None
+    """Where Telegram shall send updates, an https address that reaches HTTP_BIND; without it `bot` polls."""
+    telegram_link_base: HttpUrl = HttpUrl("https://t.me")
+    """What a binding link begins with; the simulator's page in development."""
     instance: str = Field(default_factory=lambda: f"{socket.gethostname()}-{os.getpid()}")
 
     @field_validator("retry_schedule", mode="before")

@@ -25,6 +25,8 @@ NAMES = [
     "0004_fault",
     "0005_fault_checked",
     "0006_fault_index",
+    "0007_person",
+    "0008_person_checked",
 ]
 
 
@@ -62,6 +64,8 @@ async def test_migrate_tells_what_has_changed(stage: Stage) -> None:
         ("0004_fault", "applied"),
         ("0005_fault_checked", "applied"),
         ("0006_fault_index", "applied"),
+        ("0007_person", "applied"),
+        ("0008_person_checked", "applied"),
     ]
     assert stage.run("migrate", "--check").code == 1
     stopped = stage.run("migrate")

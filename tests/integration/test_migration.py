@@ -22,6 +22,8 @@ NAMES = [
     "0004_fault",
     "0005_fault_checked",
     "0006_fault_index",
+    "0007_person",
+    "0008_person_checked",
 ]
 
 
@@ -96,6 +98,8 @@ async def test_status_after_migrate(conn: Connection) -> None:
         (4, "0004_fault", Standing.APPLIED),
         (5, "0005_fault_checked", Standing.APPLIED),
         (6, "0006_fault_index", Standing.APPLIED),
+        (7, "0007_person", Standing.APPLIED),
+        (8, "0008_person_checked", Standing.APPLIED),
     ]
     assert all(one.applied_at is not None for one in found)
 

@@ -65,6 +65,8 @@ def test_the_wheel_holds_all_that_is_not_python(wheel: Path) -> None:
         "outbox/migrations/0004_fault.sql",
         "outbox/migrations/0005_fault_checked.sql",
         "outbox/migrations/0006_fault_index.sql",
+        "outbox/migrations/0007_person.sql",
+        "outbox/migrations/0008_person_checked.sql",
         "outbox/own_catalog.toml",
         "telegram/guard.lua",
         "telegram/pace.lua",
