@@ -3,34 +3,42 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# Other people's clients of the Bot API, which the tests run against the simulator: in environments of their own.
+CLIENTS := .clients
+NPM := $(shell command -v npm 2>/dev/null)
 # The PostgreSQL that the tests run on: "embedded", or a directory with postgres, initdb and pg_ctl.
 POSTGRES ?= embedded
 DEBIAN_POSTGRES := $(lastword $(sort $(wildcard /usr/lib/postgresql/*/bin)))
 PYTEST_ARGS ?=
 # Processes that share the tests: more than cores, since most tests wait.
 JOBS ?= 3
-# The tests marked `alone`, minutes of sending at the rate: the limiter is not PostgreSQL's affair, so once is enough.
-ALONE ?= yes
+# Empty: only the tests that stand on PostgreSQL, without the minutes of sending at the rate.
+EVERYTHING ?= yes
 
-.PHONY: demo test check lint bench clean
+.PHONY: demo test clients check lint bench clean
 demo: $(READY)
 	$(BIN)/vestnik demo
 
 test: export VESTNIK_TEST_POSTGRES = $(POSTGRES)
-test: $(READY)
+test: $(READY) clients
 ifeq ($(PYTEST_ARGS),)
-	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "not alone"
-ifneq ($(ALONE),)
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "$(if $(EVERYTHING),,postgres and )not alone"
+ifneq ($(EVERYTHING),)
 	$(BIN)/python -m pytest -m alone
 endif
 else
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 endif
 
+clients: $(CLIENTS)/python/.ready $(if $(NPM),$(CLIENTS)/node/.ready)
+ifeq ($(NPM),)
+	@echo "no npm: the tests of the Node clients are left out. On Debian: apt-get install nodejs npm"
+endif
+
 check: lint
 	$(MAKE) test
 ifneq ($(DEBIAN_POSTGRES),)
-	$(MAKE) test POSTGRES=$(DEBIAN_POSTGRES) ALONE=
+	$(MAKE) test POSTGRES=$(DEBIAN_POSTGRES) EVERYTHING=
 else
 	@echo "no Debian PostgreSQL under /usr/lib/postgresql: the second run of the tests is left out"
 endif
@@ -55,5 +63,18 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
+# No dependencies are looked for: the pins name them all, and `pip check` says so when they do not.
+$(CLIENTS)/python/.ready: tests/clients/requirements.txt
+	$(PYTHON) -m venv --clear $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement $<
+	$(@D)/bin/python -m pip --disable-pip-version-check check >/dev/null
+	@touch $@
+
+# No lock file: it would record the addresses of one machine's registry. package.json pins everything.
+$(CLIENTS)/node/.ready: tests/clients/package.json
+	rm -rf $(@D) && mkdir -p $(@D) && cp $< $(@D)/
+	$(NPM) install --prefix $(@D) --no-package-lock --no-audit --no-fund --ignore-scripts --loglevel=error
+	@touch $@
+
 clean:
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(CLIENTS) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -41,7 +41,7 @@ ALLOWED = BOUND | OPERATIONAL
 _LONGEST = 200
 _SANE = re.compile(rf"[A-Za-z0-9_.:/\[\]-]{{0,{_LONGEST}}}")
 """Identifiers, versions, paths of code, addresses. No space, `@` or `+`: so no sentence, mail or phone number."""
-_PHRASE = re.compile(r"[A-Za-z0-9_ .,:;/()%-]{0,120}")
+_PHRASE = re.compile(r"[A-Za-z0-9_ .,:;/()%'-]{0,120}")
 """A few words that stand in the code."""
 _SECRET = re.compile(r"\d+:[A-Za-z0-9_-]{30,}|://|eyJ[A-Za-z0-9_-]{8,}\.")
 """A bot token, any URL, a JWT."""

@@ -25,6 +25,7 @@ class Metrics:
         self._log(registry)
         self._deliveries(registry)
         self._telegram(registry)
+        self._bot(registry)
         self._process(registry, version)
 
     def _log(self, registry: CollectorRegistry) -> None:
@@ -138,6 +139,28 @@ class Metrics:
             "limiter_denied",
             "Sends that our own limiter put off.",
             ["scope"],
+            namespace=PREFIX,
+            registry=registry,
+        )
+
+    def _bot(self, registry: CollectorRegistry) -> None:
+        self.updates = Counter(
+            "updates",
+            "Updates taken from Telegram: handled, repeated, ignored, unreadable, failed.",
+            ["kind", "outcome"],
+            namespace=PREFIX,
+            registry=registry,
+        )
+        self.replies_dropped = Counter(
+            "replies_dropped",
+            "Answers of the bot that could not be brought.",
+            ["reason"],
+            namespace=PREFIX,
+            registry=registry,
+        )
+        self.webhook_refused = Counter(
+            "webhook_refused",
+            "Calls of the webhook without the secret.",
             namespace=PREFIX,
             registry=registry,
         )

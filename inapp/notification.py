@@ -29,7 +29,8 @@ class Notification:
 
 
 PAGE = """
-select n.id, n.type, n.category, n.version, n.created_at, n.read_at, e.payload::text as payload, r.locale
+select n.id, n.type, n.category, n.version, n.created_at, n.read_at, e.payload::text as payload,
+  coalesce(r.language, r.locale) as language
 from outbox.notification n
 join outbox.event e on e.id = n.event_id
 left join outbox.recipient r on r.recipient = n.recipient
@@ -47,7 +48,7 @@ async def page(
     """
     found = []
     for row in await conn.fetch(PAGE, recipient, before, limit):
-        text = render(catalog, row["type"], row["locale"], _payload(row["payload"]))
+        text = render(catalog, row["type"], row["language"], _payload(row["payload"]))
         found.append(
             Notification(
                 row["id"],

@@ -11,12 +11,15 @@ from outbox.event_type import EventType, read_types
 from outbox.language import Language, language_key, read_language
 from outbox.markup import Markup
 from outbox.own_catalog import OwnCatalog
+from outbox.template import render
 from outbox.text import Part, Text, Texts
 from outbox.toml_table import Table
 
 __all__ = ["Catalog", "EventType", "Markup", "OnUnknown", "Part", "Text", "load"]
 
 FILE = "catalog.toml"
+LONGEST_KEY = 200
+"""Characters of a rendered `collapse_key`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,33 @@ class Catalog:
         """
         address = self._texts(type_, language).render(Part.LINK, payload)
         return weblink.complete(address, self.base_url) if address else None
+
+    def collapse_key(self, type_: str, payload: Mapping[str, object]) -> str | None:
+        """Render the key by which an event edits the message of an earlier one; None where it edits none.
+
+        In the default language, for a key is the same whatever people read. One that is longer than a key can be is
+        none: cut, it could be another's.
+
+        Raises:
+            TemplateFault: the payload lacks a field that the key needs.
+
+        """
+        key = self._texts(type_, None).render(Part.COLLAPSE_KEY, payload)
+        return key if key and len(key) <= LONGEST_KEY else None
+
+    def digest_types(self, type_: str) -> frozenset[str]:
+        """Tell which types one message may list together with this one."""
+        known = self.types.get(type_)
+        if known is None or not known.digest:
+            return frozenset()
+        return frozenset(
+            name for name, other in self.types.items() if other.digest and other.category == known.category
+        )
+
+    def digest_heading(self, type_: str, language: str | None, count: int) -> str:
+        """Render, in HTML, the heading of a message that lists so many of a type's category."""
+        fields = {"count": count, "category": self.category_name(type_, language)}
+        return render(self.language(language).digest, fields).strip()
 
     def _texts(self, type_: str, language: str | None) -> Texts:
         return self.language(language).texts[type_]

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from outbox.catalog import Catalog
+from outbox.catalog import LONGEST_KEY, Catalog, EventType
 from outbox.channel import Channel
 from outbox.text import TemplateFault
 
@@ -44,6 +44,8 @@ def _problems(catalog: Catalog, type_: str, language: str) -> Iterator[str]:
         needs = f'needs the field "{fault.field}"' if fault.field else "cannot be made of what it holds"
         yield f"sample: {fault.part} {needs}"
         return
+    if known.collapse_key is not None and language == catalog.default_language:
+        yield from _key_problems(catalog, known)
     if not text.title:
         yield "title: comes out empty with the sample"
     if known.link is None and text.button:
@@ -52,3 +54,12 @@ def _problems(catalog: Catalog, type_: str, language: str) -> Iterator[str]:
         yield "link: comes out as no web address with the sample"
     if known.link is not None and not text.button and Channel.TELEGRAM in known.channels:
         yield "button: is missing, so the link cannot be shown on Telegram"
+
+
+def _key_problems(catalog: Catalog, known: EventType) -> Iterator[str]:
+    try:
+        if catalog.collapse_key(known.name, known.sample) is None:
+            yield f"collapse_key: comes out empty or longer than {LONGEST_KEY} characters with the sample"
+    except TemplateFault as fault:
+        needs = f'needs the field "{fault.field}"' if fault.field else "cannot be made of what it holds"
+        yield f"sample: {fault.part} {needs}"

@@ -15,7 +15,7 @@ from outbox.channel import Channel
 from outbox.cursor import Position
 from outbox.database import Connection
 from outbox.outcome import Reason
-from outbox.wake_up import Added
+from outbox.wake_up import Work
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,28 +227,29 @@ async def _queue(conn: Connection, deliveries: Sequence[Planned], people: Mappin
         for d in deliveries
     ]
     await _copy(conn, "delivery", DELIVERY, rows)
-    added = [Added(lane_id, *work) for key, work in works.items() if (lane_id := known[key]) is not None]
+    added = {lane_id: work for key, work in works.items() if (lane_id := known[key]) is not None}
     await wake_up.wake(conn, added)
     return len(works)
 
 
-def _works(deliveries: Sequence[Planned]) -> dict[Key, tuple[str, bool]]:
-    """Tell of each lane that gets work the type of its first delivery, and whether any of them is urgent."""
-    works: dict[Key, tuple[str, bool]] = {}
+def _works(deliveries: Sequence[Planned]) -> dict[Key, Work]:
+    """Tell of each lane that gets work what its new deliveries are together."""
+    works: dict[Key, Work] = {}
     for d in deliveries:
         if d.skip is None:
-            type_, urgent = works.get((d.channel, d.recipient), (d.route.type, False))
-            works[d.channel, d.recipient] = type_, urgent or d.route.urgent
+            new = Work(d.route.type, d.route.urgent, d.expires_at)
+            before = works.get((d.channel, d.recipient))
+            works[d.channel, d.recipient] = new if before is None else before.and_(new)
     return works
 
 
-async def _add_lanes(conn: Connection, keys: Sequence[Key], works: Mapping[Key, tuple[str, bool]]) -> dict[Key, int]:
-    idle = (None, False)
+async def _add_lanes(conn: Connection, keys: Sequence[Key], works: Mapping[Key, Work]) -> dict[Key, int]:
+    got = [works.get(key) for key in keys]
     rows = await conn.fetch(
         ADD_LANES,
         [channel for channel, _ in keys],
         [recipient for _, recipient in keys],
-        [works.get(key, idle)[0] for key in keys],
-        [works.get(key, idle)[1] for key in keys],
+        [None if work is None else work.type for work in got],
+        [work is not None and work.urgent for work in got],
     )
     return {(channel, recipient): id_ for channel, recipient, id_ in rows}

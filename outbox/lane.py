@@ -43,6 +43,7 @@ class Claimed:
     request_id: str | None
     emitted_at: datetime
     locale: str | None
+    """What they chose themselves, else what the application says."""
     chat_id: int | None
     thread_id: int | None
     claimed_at: datetime
@@ -56,6 +57,8 @@ class Claimed:
     """The chat had kept its own pace when it was claimed."""
     urgent: bool = False
     """Something urgent waits in its lane, perhaps behind it."""
+    quiet: str | None = None
+    """What its person has chosen for quiet hours, for `outbox.quiet_hours` to read; None for most: they do nothing."""
 
 
 # due lane -> leased; head: pending -> sending. Urgent lanes first, then of each type as many as its share allows.
@@ -86,15 +89,24 @@ head as materialized (
 ),
 sending as (
   update outbox.delivery d set state = 'sending' from head where d.id = head.id and d.state = 'pending'
-  returning d.id, d.lane_id, d.event_id, d.attempts, d.expires_at, d.reason
+  returning d.id, d.lane_id, d.event_id, d.attempts, d.expires_at, d.reason, d.due_at
 )
 select held.id as lane_id, held.token, s.id as delivery_id, s.event_id, held.recipient, s.attempts, s.expires_at,
-  e.type, e.payload::text, e.request_id, e.created_at as emitted_at, r.locale, t.chat_id, t.thread_id,
-  now() as claimed_at, s.reason, t.state as link_state, t.fault as link_fault, held.in_pace, held.urgent
+  e.type, e.payload::text, e.request_id, e.created_at as emitted_at, coalesce(r.language, r.locale) as locale,
+  t.chat_id, t.thread_id, now() as claimed_at, s.reason, t.state as link_state, t.fault as link_fault, held.in_pace,
+  held.urgent,
+  case when r.quiet <> 'off' then json_build_array(
+    -- held until later and here all the same: something behind it cannot wait, so it goes without a sound
+    case when s.reason = 'quiet_hours' and s.due_at > now() then 'silent' else r.quiet end,
+    r.quiet_from, r.quiet_until, coalesce(r.zone, r.timezone)
+  )::text end as quiet
 from held
 left join sending s on s.lane_id = held.id
 left join outbox.event e on e.id = s.event_id
-left join lateral (select locale from outbox.recipient r where r.recipient = held.recipient limit 1) r on true
+left join lateral (
+  select locale, timezone, language, zone, quiet, quiet_from, quiet_until from outbox.recipient r
+  where r.recipient = held.recipient limit 1
+) r on true
 left join lateral (
   select chat_id, thread_id, state, fault from outbox.telegram_link t
   where t.recipient = held.recipient and t.unlinked_at is null limit 1
@@ -141,7 +153,14 @@ update outbox.lane l set
   ) is true
 from unnest($1::bigint[], $2::bigint[]) a (lane_id, token)
 left join lateral (
-  select d.due_at, e.type from outbox.delivery d left join outbox.event e on e.id = d.event_id
+  select e.type,
+    -- what quiet hours hold back goes at once where something behind it cannot wait until they are over
+    case when d.reason = 'quiet_hours' and (
+      select true from outbox.delivery u
+      where u.lane_id = a.lane_id and u.phase = 'open' and u.state = 'pending'
+        and (u.urgent or (u.expires_at > now() and u.expires_at <= d.due_at)) limit 1
+    ) then now() else d.due_at end as due_at
+  from outbox.delivery d left join outbox.event e on e.id = d.event_id
   where d.lane_id = a.lane_id and d.phase = 'open' and d.state = 'pending' order by d.id limit 1
 ) n on true
 where l.id = a.lane_id and l.token = a.token

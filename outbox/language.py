@@ -10,7 +10,7 @@ from jinja2 import Template
 from outbox.error import CatalogError
 from outbox.event_type import EventType
 from outbox.own_catalog import OwnCatalog
-from outbox.template import BadTemplateError, Sandbox
+from outbox.template import BadPayloadError, BadTemplateError, Sandbox, render
 from outbox.text import Part, Texts
 from outbox.toml_table import Table
 
@@ -29,6 +29,8 @@ class Language:
     """What people read for each category."""
     texts: Mapping[str, Texts]
     """By type."""
+    digest: Template
+    """The heading of a message that lists many."""
 
 
 def language_key(name: str) -> str:
@@ -43,7 +45,7 @@ def read_language(name: str, file: Table, types: Mapping[str, EventType], own: O
         CatalogError: names the type and the field that is wrong.
 
     """
-    file.allow("generic", "categories", "types")
+    file.allow("generic", "digest", "categories", "types")
     sandbox = Sandbox(_locale(name, file))
     key = language_key(name)
     used = sorted({known.category for known in types.values()})
@@ -52,6 +54,7 @@ def read_language(name: str, file: Table, types: Mapping[str, EventType], own: O
         generic=file.text("generic").strip(),
         categories=_read_categories(own.categories(key, file.table("categories"), used), used),
         texts=MappingProxyType(_read_types(name, own.texts(key, file.table("types")), types, sandbox)),
+        digest=_compile_digest(file, file.optional_text("digest") or own.digest(key), sandbox),
     )
 
 
@@ -94,13 +97,23 @@ def _read_texts(language: str, table: Table, known: EventType, sandbox: Sandbox)
             templates[part] = sandbox.compile_text(source)
         except BadTemplateError as fault:
             raise table.fault(str(fault), part) from None
-    if known.link is not None:
-        templates[Part.LINK] = _compile_link(known.name, known.link, sandbox)
+    for part, field in ((Part.LINK, known.link), (Part.COLLAPSE_KEY, known.collapse_key)):
+        if field is not None:
+            templates[part] = _compile_field(known.name, part, field, sandbox)
     return Texts(known.name, language, MappingProxyType(templates))
 
 
-def _compile_link(type_: str, source: str, sandbox: Sandbox) -> Template:
+def _compile_field(type_: str, part: Part, source: str, sandbox: Sandbox) -> Template:
     try:
         return sandbox.compile_text(source)
     except BadTemplateError as fault:
-        raise CatalogError(f"catalog.toml: types: {type_}: link: {fault}") from None
+        raise CatalogError(f"catalog.toml: types: {type_}: {part}: {fault}") from None
+
+
+def _compile_digest(file: Table, source: str, sandbox: Sandbox) -> Template:
+    try:
+        digest = sandbox.compile_text(source)
+        render(digest, {"count": 12, "category": "Orders"})
+    except (BadTemplateError, BadPayloadError) as fault:
+        raise file.fault(str(fault), "digest") from None
+    return digest

@@ -35,7 +35,7 @@ class Reason(StrEnum):
     QUIET_HOURS = "quiet_hours"
     """The recipient wants quiet until their morning."""
     DIGEST = "digest"
-    """Telegram refused the digest that listed it: it goes by itself."""
+    """A message that should list it with others could not go: it goes by itself."""
     UNAVAILABLE = "unavailable"
     """The channel is out of reach: 5xx, no connection, no name."""
     BOT_REFUSED = "bot_refused"

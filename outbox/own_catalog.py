@@ -10,6 +10,8 @@ from outbox.toml_table import Table
 FILE = Path(__file__).with_name("own_catalog.toml")
 FALLBACK = "en"
 """Who speaks none of its languages gets this one."""
+NO_WORDS = "{{ category }}: {{ count }}"
+"""The heading of a digest in a language that Vestnik does not know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,12 @@ class OwnCatalog:
     def texts(self, language: str, given: Table) -> Table:
         """Complete a language's table `types`."""
         return _complete(given, self._language(language).table("types").values)
+
+    def digest(self, language: str) -> str:
+        """Give a language's heading of a message that lists many."""
+        known = self.file.table("languages").values
+        spoken = language in known or language.partition("-")[0] in known
+        return self._language(language).text("digest") if spoken else NO_WORDS
 
     def _language(self, key: str) -> Table:
         known = self.file.table("languages")

@@ -8,7 +8,8 @@ from outbox.database import Connection
 
 DELIVERY_HELD = "vestnik.delivery_held"
 CHAT_REFUSED = "vestnik.chat_refused"
-"""The treatment and the texts of both stand in `own_catalog.toml`."""
+CHAT_DISPLACED = "vestnik.chat_displaced"
+"""The treatment and the texts of all stand in `own_catalog.toml`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,11 @@ def delivery_held(type: str, operators: Sequence[str], moment: datetime) -> OwnE
 def chat_refused(recipient: str, delivery_id: int) -> OwnEvent:
     """Tell a recipient that the bot may not write to their chat any more, once for the delivery that found out."""
     return OwnEvent(CHAT_REFUSED, (recipient,), {}, f"{CHAT_REFUSED}:{delivery_id}")
+
+
+def chat_displaced(recipient: str, link_id: int) -> OwnEvent:
+    """Tell a recipient that their chat belongs to another recipient now, once for the link that ended."""
+    return OwnEvent(CHAT_DISPLACED, (recipient,), {}, f"{CHAT_DISPLACED}:{link_id}")
 
 
 # recipients come as JSON: lists of different lengths make no SQL array

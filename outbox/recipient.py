@@ -1,9 +1,15 @@
-"""Recipients: what is known of them, imported from the application."""
+"""Recipients: what the application says of them, and what they choose themselves."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import time
 
+from outbox import link
 from outbox.database import Connection
+from outbox.link import How, Wanted
+
+QUIET_FROM, QUIET_UNTIL = time(22), time(8)
+"""The quiet hours of somebody who has said no others; the columns' defaults too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,35 +22,29 @@ class Profile:
     timezone: str | None = None
     chat_id: int | None = None
     """The private chat with the bot; None leaves the link as it is."""
+    thread_id: int | None = None
+    """The topic of the chat."""
 
 
+# in one order: two who write the same people in another order would wait for each other
 SAVE = """
 insert into outbox.recipient as r (recipient, name, locale, timezone)
-select * from unnest($1::text[], $2::text[], $3::text[], $4::text[])
+select * from unnest($1::text[], $2::text[], $3::text[], $4::text[]) as a (recipient, name, locale, timezone)
+order by a.recipient
 on conflict (recipient) do update set name = excluded.name, locale = excluded.locale, timezone = excluded.timezone
 """
 
-# a chat and a recipient have one link: whoever held either is displaced
-DISPLACE = """
-update outbox.telegram_link t set unlinked_at = now()
-from unnest($1::text[], $2::bigint[]) a (recipient, chat_id)
-where t.unlinked_at is null and (t.recipient = a.recipient or t.chat_id = a.chat_id)
-  and (t.recipient, t.chat_id) is distinct from (a.recipient, a.chat_id)
-"""
 
-LINK = """
-insert into outbox.telegram_link (recipient, chat_id)
-select a.recipient, a.chat_id from unnest($1::text[], $2::bigint[]) a (recipient, chat_id)
-where not exists (select from outbox.telegram_link t where t.recipient = a.recipient and t.unlinked_at is null)
-"""
+async def save(conn: Connection, profiles: Sequence[Profile], *, operator: str | None = None) -> None:
+    """Write profiles and links in one transaction; of two lines about one recipient or chat the later holds.
 
-
-async def save(conn: Connection, profiles: Sequence[Profile]) -> None:
-    """Write profiles and links in one transaction; of two lines about one recipient or chat the later holds."""
+    A chat that a recipient has already stays as it is, also where it cannot be written to.
+    """
     latest = list({profile.recipient: profile for profile in profiles}.values())
-    linked = {p.chat_id: p for p in latest if p.chat_id is not None}
-    recipients = [p.recipient for p in linked.values()]
     async with conn.transaction():
+        # links before people, as everywhere (see `outbox.linking`)
+        chats = [Wanted(p.recipient, p.chat_id, p.thread_id) for p in latest if p.chat_id is not None]
+        await link.connect_all(conn, chats, How.IMPORT, reopen=False, operator=operator)
         await conn.execute(
             SAVE,
             [p.recipient for p in latest],
@@ -52,5 +52,40 @@ async def save(conn: Connection, profiles: Sequence[Profile]) -> None:
             [p.locale for p in latest],
             [p.timezone for p in latest],
         )
-        await conn.execute(DISPLACE, recipients, list(linked))
-        await conn.execute(LINK, recipients, list(linked))
+
+
+CHOOSE_LANGUAGE = """
+insert into outbox.recipient (recipient, language) values ($1, $2)
+on conflict (recipient) do update set language = excluded.language
+"""
+
+
+async def choose_language(conn: Connection, recipient: str, language: str | None) -> None:
+    """Write which language a person has chosen; None: the application's word for it holds."""
+    await conn.execute(CHOOSE_LANGUAGE, recipient, language)
+
+
+CHOOSE_ZONE = """
+insert into outbox.recipient (recipient, zone) values ($1, $2)
+on conflict (recipient) do update set zone = excluded.zone
+"""
+
+
+async def choose_zone(conn: Connection, recipient: str, zone: str | None) -> None:
+    """Write which time zone a person has chosen; None: the application's word for it holds."""
+    await conn.execute(CHOOSE_ZONE, recipient, zone)
+
+
+CHOOSE_QUIET = """
+insert into outbox.recipient as r (recipient, quiet, quiet_from, quiet_until)
+values ($1, $2, coalesce($3::time, $5::time), coalesce($4::time, $6::time))
+on conflict (recipient) do update set
+  quiet = excluded.quiet, quiet_from = coalesce($3, r.quiet_from), quiet_until = coalesce($4, r.quiet_until)
+"""
+
+
+async def choose_quiet(
+    conn: Connection, recipient: str, quiet: str, quiet_from: time | None, quiet_until: time | None
+) -> None:
+    """Write what a person has chosen for quiet hours; None leaves an hour as it is."""
+    await conn.execute(CHOOSE_QUIET, recipient, quiet, quiet_from, quiet_until, QUIET_FROM, QUIET_UNTIL)

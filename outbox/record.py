@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from outbox import link, own_event
+from outbox import link, live_message, own_event, waiting
 from outbox.database import Connection
 from outbox.decision import Decision
 from outbox.delivery import State
 from outbox.lane import PACE, Claimed, lock, release
 from outbox.link import LinkState, Refusal
+from outbox.live_message import LiveMessage
 from outbox.outcome import Delivered, Outcome
 from outbox.own_event import OwnEvent
 
@@ -42,6 +43,8 @@ class Finish:
     """How many may go at once after a pause."""
     tell: tuple[OwnEvent, ...] = ()
     """Events of our own that go with it."""
+    live: LiveMessage | None = None
+    """What later events edit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,17 +76,12 @@ insert into outbox.attempt (delivery_id, token, outcome, reason, seconds, phase,
 select * from unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::real[], $6::text[], $7::boolean[])
 """
 
-# what waits behind a chat that cannot be written to: pending -> skipped
-SKIP_REST = """
-update outbox.delivery d set state = 'skipped', reason = a.reason, settled_at = now()
-from unnest($1::bigint[], $2::text[]) a (lane_id, reason)
-where d.lane_id = a.lane_id and d.phase = 'open' and d.state = 'pending'
-returning d.reason
-"""
-
 
 async def record(conn: Connection, finishes: Sequence[Finish]) -> Recorded:
-    """End attempts; those whose lease was lost meanwhile change nothing."""
+    """End attempts; those whose lease was lost meanwhile change nothing.
+
+    Where a message carried several deliveries of a lane, all their ends come together: the lease is given back here.
+    """
     async with conn.transaction():
         tokens = await lock(conn, [finish.claimed.lane_id for finish in finishes])
         held = [finish for finish in finishes if tokens.get(finish.claimed.lane_id) == finish.claimed.token]
@@ -92,10 +90,11 @@ async def record(conn: Connection, finishes: Sequence[Finish]) -> Recorded:
         await _add_attempts(conn, kept)
         await _pace(conn, kept)
         skipped = await _change_links(conn, kept)
+        await _keep_live(conn, kept)
         await own_event.emit_all(conn, [told for finish in kept for told in finish.tell])
         # last and in a statement of its own: only so does it see what the relay added before our lock
-        lanes = [finish.claimed.lane_id for finish in kept]
-        paced = await release(conn, lanes, [finish.claimed.token for finish in kept])
+        lanes = {finish.claimed.lane_id: finish.claimed.token for finish in kept}
+        paced = await release(conn, list(lanes), list(lanes.values()))
     return Recorded(won, skipped, paced)
 
 
@@ -138,6 +137,12 @@ async def _pace(conn: Connection, finishes: Sequence[Finish]) -> None:
         )
 
 
+async def _keep_live(conn: Connection, finishes: Sequence[Finish]) -> None:
+    messages = [finish.live for finish in finishes if finish.live is not None]
+    if messages:
+        await live_message.put(conn, messages)
+
+
 async def _change_links(conn: Connection, finishes: Sequence[Finish]) -> Counter[str]:
     moved = {f.claimed.recipient: f.migrate_to for f in finishes if f.migrate_to is not None}
     if moved:
@@ -166,5 +171,4 @@ async def _close(conn: Connection, finishes: Sequence[Finish], refused: Sequence
     """Write what was refused, and skip what waits behind a chat that cannot be written to any more."""
     closed = await link.refuse(conn, refused)
     lanes = {f.claimed.lane_id: closed[f.claimed.recipient] for f in finishes if f.claimed.recipient in closed}
-    rows = await conn.fetch(SKIP_REST, list(lanes), list(lanes.values()))
-    return Counter(row["reason"] for row in rows)
+    return await waiting.skip(conn, lanes)

@@ -22,6 +22,8 @@ class Part(StrEnum):
     """What the button with the link says."""
     LINK = "link"
     """The page that the event is about."""
+    COLLAPSE_KEY = "collapse_key"
+    """Which message the event edits."""
 
 
 class TemplateFault(OutboxError):  # noqa: N818 - a fault of the data for one delivery, not of the program

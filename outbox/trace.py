@@ -28,6 +28,8 @@ class Step:
     """An attempt that may have arrived, and was sent again: a possible duplicate."""
     operator: str | None = None
     """Who ordered it."""
+    message_id: int | None = None
+    """Of a delivery that is sent: the message that carried it, alone or with others."""
 
 
 FIND_EVENTS = """
@@ -39,7 +41,9 @@ select event_id from outbox.delivery where id = $1
 FIND_REQUEST = "select id from outbox.event where request_id = $1"
 
 STEPS = """
-select * from (
+select s.*, case when s.what = 'settled' then (
+  select d.message_id from outbox.delivery d where d.id = s.delivery_id and d.state = 'sent'
+) end as message_id from (
 select e.created_at as at, 'emitted' as what, e.id as event_id, null::bigint as delivery_id, null as channel,
   null as recipient, null as state, null as reason, null::real as seconds, null as phase, false as resent,
   null as operator

@@ -1,42 +1,70 @@
 """Wake-ups: lanes that got deliveries become due, and those that got some back look again."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import NamedTuple
 
+from outbox.channel import Channel
 from outbox.database import Connection
 from outbox.lane import lock
 
 
-class Added(NamedTuple):
+class Work(NamedTuple):
     """What a lane got in this transaction."""
 
-    lane_id: int
     type: str
-    """Type of the first of its new deliveries."""
+    """Of the first of its new deliveries."""
     urgent: bool
     """One of them is urgent."""
+    expires_at: datetime | None
+    """When the first of them expires."""
+
+    def and_(self, later: "Work") -> "Work":
+        """Add what comes behind."""
+        ends = later.expires_at
+        if ends is None or (self.expires_at is not None and self.expires_at < ends):
+            ends = self.expires_at
+        return Work(self.type, self.urgent or later.urgent, ends)
 
 
-# idle lanes become due; leased ones look for themselves when their attempt ends. What is urgent hurries any lane.
+# Idle lanes become due; leased ones look for themselves when their attempt ends. What is urgent hurries any lane. A
+# lane that waits waits on, but for one whose head quiet hours hold back: that cannot keep back what cannot wait.
 WAKE = """
 update outbox.lane l set
-  due_at = case when l.due_at is null and l.lease_until is null then greatest(now(), l.ready_at) else l.due_at end,
+  due_at = case
+    when l.lease_until is not null then null
+    when l.due_at is null then greatest(now(), l.ready_at)
+    when l.due_at > now() and (a.urgent or (a.expires_at > now() and a.expires_at <= l.due_at)) and (
+      select d.reason from outbox.delivery d
+      where d.lane_id = a.lane_id and d.phase = 'open' and d.state = 'pending' order by d.id limit 1
+    ) = 'quiet_hours' then greatest(now(), l.ready_at)
+    else l.due_at
+  end,
   head_type = case when l.due_at is null and l.lease_until is null then a.head_type else l.head_type end,
   urgent = l.urgent or a.urgent
-from unnest($1::bigint[], $2::text[], $3::boolean[]) a (lane_id, head_type, urgent)
-where l.id = a.lane_id and ((l.due_at is null and l.lease_until is null) or (a.urgent and not l.urgent))
+from unnest($1::bigint[], $2::text[], $3::boolean[], $4::timestamptz[]) a (lane_id, head_type, urgent, expires_at)
+where l.id = a.lane_id and (
+  (l.due_at is null and l.lease_until is null) or (a.urgent and not l.urgent)
+  or (l.due_at > now() and a.expires_at <= l.due_at)
+)
 """
 
 
-async def wake(conn: Connection, added: Sequence[Added]) -> None:
+async def wake(conn: Connection, works: Mapping[int, Work]) -> None:
     """Make lanes due that got deliveries in this transaction.
 
     Two statements: only one that starts after the lock sees whether a lane has just gone idle.
     """
-    if added:
-        lanes = [one.lane_id for one in added]
+    if works:
+        lanes, added = list(works), list(works.values())
         await lock(conn, lanes)
-        await conn.execute(WAKE, lanes, [one.type for one in added], [one.urgent for one in added])
+        await conn.execute(
+            WAKE,
+            lanes,
+            [work.type for work in added],
+            [work.urgent for work in added],
+            [work.expires_at for work in added],
+        )
 
 
 # due, idle -> due or idle, by what waits in them now; a leased lane learns only whether something urgent does
@@ -51,7 +79,14 @@ update outbox.lane l set
   ) is true
 from unnest($1::bigint[]) a (lane_id)
 left join lateral (
-  select d.due_at, e.type from outbox.delivery d left join outbox.event e on e.id = d.event_id
+  select e.type,
+    -- as when an attempt ends: see `outbox.lane`
+    case when d.reason = 'quiet_hours' and (
+      select true from outbox.delivery u
+      where u.lane_id = a.lane_id and u.phase = 'open' and u.state = 'pending'
+        and (u.urgent or (u.expires_at > now() and u.expires_at <= d.due_at)) limit 1
+    ) then now() else d.due_at end as due_at
+  from outbox.delivery d left join outbox.event e on e.id = d.event_id
   where d.lane_id = a.lane_id and d.phase = 'open' and d.state = 'pending' order by d.id limit 1
 ) n on true
 where l.id = a.lane_id
@@ -63,3 +98,28 @@ async def requeue(conn: Connection, lanes: Sequence[int]) -> None:
     if lanes:
         await lock(conn, lanes)
         await conn.execute(REQUEUE, lanes)
+
+
+# a head that quiet hours hold back, and its lane -> due
+LOOK_AGAIN = """
+with head as (
+  select d.id, d.lane_id from outbox.lane l cross join lateral (
+    select d.id, d.lane_id, d.reason from outbox.delivery d
+    where d.lane_id = l.id and d.phase = 'open' and d.state = 'pending' order by d.id limit 1
+  ) d
+  where l.id = $1 and l.due_at > now() and d.reason = 'quiet_hours'
+),
+-- its own time too: what is claimed before it counts as hurried by what waits behind
+again as (update outbox.delivery d set due_at = now() from head where d.id = head.id)
+update outbox.lane l set due_at = greatest(now(), l.ready_at) from head where l.id = head.lane_id
+"""
+
+LANE = "select id from outbox.lane where channel = $1 and recipient = $2"
+
+
+async def end_hold(conn: Connection, recipient: str) -> None:
+    """Look again at what is held for a person's quiet hours; for whoever has just changed these, in its transaction."""
+    lane_id = await conn.fetchval(LANE, Channel.TELEGRAM, recipient)
+    if lane_id is not None:
+        await lock(conn, [lane_id])
+        await conn.execute(LOOK_AGAIN, lane_id)

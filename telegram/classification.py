@@ -8,7 +8,7 @@ from http import HTTPStatus
 from outbox.link import LinkState
 from outbox.outcome import Delivered, Outcome, Reason, Reject, Retry, Snooze, Unknown
 from telegram.answer import Answer, Lost, NotSent, Refused, Taken, Undecodable, is_success, phase_of
-from telegram.verdict import Degrade, Gate, GateScope, LinkChange, Verdict
+from telegram.verdict import Degrade, EditFault, Gate, GateScope, LinkChange, Verdict
 
 FLOOD_DEFAULT = timedelta(seconds=30)
 """How long a 429 without a number is obeyed."""
@@ -93,15 +93,16 @@ def _migrated(answer: Answer) -> bool:
     return isinstance(answer, Refused) and answer.migrate_to_chat_id is not None
 
 
-def _always(
+def _always(  # noqa: PLR0913 (what a row can say, each by its name)
     outcome: Outcome,
     *,
     link: LinkChange | None = None,
     degrade: Degrade | None = None,
+    edit: EditFault | None = None,
     outage: bool = False,
     stop_bot: bool = False,
 ) -> Make:
-    verdict = Verdict(outcome, link=link, degrade=degrade, outage=outage, stop_bot=stop_bot)
+    verdict = Verdict(outcome, link=link, degrade=degrade, edit=edit, outage=outage, stop_bot=stop_bot)
     return lambda _answer, _jitter: verdict
 
 
@@ -133,6 +134,27 @@ RULES: tuple[Rule, ...] = (
     Rule("taken", _is(Taken), _taken),
     Rule("flood", _status(429), _flood),
     Rule("migrated", _migrated, _migrate),
+    # The two refusals that only an edit gets; what they come to there is the sender's to say.
+    Rule(
+        "not modified",
+        _says(400, "message is not modified", "MESSAGE_NOT_MODIFIED"),
+        _always(Reject(Reason.BAD_REQUEST), edit=EditFault.SAME),
+    ),
+    Rule(
+        "not editable",
+        _any(
+            _says(
+                400,
+                "message to edit not found",
+                "message can't be edited",
+                "no text in the message to edit",
+                "MESSAGE_ID_INVALID",
+                "MESSAGE_EDIT_TIME_EXPIRED",
+            ),
+            _says(403, "MESSAGE_AUTHOR_REQUIRED"),
+        ),
+        _always(Reject(Reason.BAD_REQUEST), edit=EditFault.GONE),
+    ),
     Rule(
         "blocked",
         _says(403, "bot was blocked by the user"),

@@ -3,29 +3,39 @@
 from dataclasses import dataclass, replace
 from typing import Self
 
-from aiogram.methods import SendMessage
+from aiogram.methods import EditMessageText, SendMessage
 from aiogram.types import InlineKeyboardButton, InlineKeyboardMarkup, LinkPreviewOptions
 
 from telegram.message import Message
-from telegram.verdict import Degrade, Verdict
+from telegram.verdict import Degrade, EditFault, Verdict
 
 NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """All that one `sendMessage` needs."""
+    """All that one `sendMessage` or `editMessageText` needs."""
 
     chat_id: int
     message: Message
     thread_id: int | None = None
     """The chat's topic."""
     silent: bool = False
+    edits: int | None = None
+    """The message that it takes the place of; an edit makes no sound."""
+
+    @property
+    def more_tries(self) -> int:
+        """Say how often at the most it is changed and sent once more in the same attempt."""
+        return 1 if self.edits is None else 2
 
     def again(self, verdict: Verdict) -> Self | None:
         """Make what should be sent at once instead; None where nothing could come out differently."""
         if verdict.migrate_to is not None and verdict.migrate_to != self.chat_id:
-            return replace(self, chat_id=verdict.migrate_to)
+            # message ids are a chat's own: in the new one the number may be another message's
+            return replace(self, chat_id=verdict.migrate_to, edits=None)
+        if self.edits is not None and (verdict.edit is EditFault.GONE or verdict.degrade is Degrade.TOPIC):
+            return replace(self, edits=None)
         changed = self.without(verdict.degrade) if verdict.degrade else self
         return None if changed == self else changed
 
@@ -41,9 +51,18 @@ class Letter:
             case Degrade.BUTTON:
                 return replace(self, message=self.message.buttonless())
 
-    def to_method(self, *, paid: bool) -> SendMessage:
+    def to_method(self, *, paid: bool) -> SendMessage | EditMessageText:
         """Put it into aiogram's words; what is None is not sent at all."""
         message = self.message
+        if self.edits is not None:
+            return EditMessageText(
+                chat_id=self.chat_id,
+                message_id=self.edits,
+                text=message.text,
+                parse_mode=message.parse_mode,
+                link_preview_options=NO_PREVIEW,
+                reply_markup=_keyboard(message),
+            )
         return SendMessage(
             chat_id=self.chat_id,
             text=message.text,
@@ -58,7 +77,9 @@ class Letter:
 
 
 def _keyboard(message: Message) -> InlineKeyboardMarkup | None:
-    if message.button is None:
-        return None
-    button = InlineKeyboardButton(text=message.button.text, url=message.button.url)
-    return InlineKeyboardMarkup(inline_keyboard=[[button]])
+    rows = []
+    if message.button is not None:
+        rows.append([InlineKeyboardButton(text=message.button.text, url=message.button.url)])
+    if message.mute is not None:
+        rows.append([InlineKeyboardButton(text=message.mute.text, callback_data=message.mute.data)])
+    return InlineKeyboardMarkup(inline_keyboard=rows) if rows else None

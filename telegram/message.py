@@ -22,14 +22,36 @@ SECOND_TRY = 2048
 LONGEST_TITLE = 256
 LONGEST_BUTTON = 64
 HTML = "HTML"
+MUTE_SIGN = "🔕"
+MUTE_DATA = "mute:"
+"""What the data of a mute button begins with; the category follows."""
 
 
 @dataclass(frozen=True, slots=True)
 class Button:
-    """The one button under a message; opens a page."""
+    """The button under a message that opens a page."""
 
     text: str
     url: str
+
+
+@dataclass(frozen=True, slots=True)
+class MuteButton:
+    """The button under a message that switches its category off; whoever reads the chat's taps does that."""
+
+    category: str
+    name: str
+    """The category's, as people read it."""
+
+    @property
+    def text(self) -> str:
+        """Say it without words of any language but the category's name."""
+        return f"{MUTE_SIGN} {self.name}"
+
+    @property
+    def data(self) -> str:
+        """Say it to the bot."""
+        return MUTE_DATA + self.category
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +60,15 @@ class Message:
 
     text: str
     button: Button | None = None
+    mute: MuteButton | None = None
     protect_content: bool = False
     """Telegram lets nobody forward or save it."""
     parse_mode: str | None = HTML
     """None: every character of the text means itself."""
     tail: str = ""
     """The end of the text that a shortening keeps: the category."""
+    whole: bool = False
+    """It lists what counts as sent with it, so it is never shortened."""
 
     def plain(self) -> Self:
         """Take the markup away."""
@@ -53,6 +78,8 @@ class Message:
 
     def shortened(self) -> Self:
         """Cut it far below the limit; title, category and button stay."""
+        if self.whole:
+            return self
         head = self.text.removesuffix(self.tail)
         html = self.parse_mode is not None
         room = SECOND_TRY - visible_length(self.tail, html=html)
@@ -60,8 +87,8 @@ class Message:
         return replace(self, text=cut(head, room, html=html, most_bytes=most_bytes) + self.tail)
 
     def buttonless(self) -> Self:
-        """Take the button away."""
-        return replace(self, button=None)
+        """Take all buttons away."""
+        return replace(self, button=None, mute=None)
 
 
 def compose(catalog: Catalog, type_: str, language: str | None, payload: Mapping[str, object]) -> Message:
@@ -73,6 +100,7 @@ def compose(catalog: Catalog, type_: str, language: str | None, payload: Mapping
     """
     text = catalog.render(type_, language, payload, Markup.HTML)
     category = catalog.category_name(type_, language)
+    known = catalog.types[type_]
     title = cut(one_line(text.title), LONGEST_TITLE, most_bytes=MOST_BYTES // 4)
     head = f"<b>{title or escape(category)}</b>"
     tail = f"\n\n{category_tag(category)}"
@@ -82,7 +110,8 @@ def compose(catalog: Catalog, type_: str, language: str | None, payload: Mapping
     return Message(
         text="\n\n".join(filter(None, (head, body))) + tail,
         button=button_of(text),
-        protect_content=catalog.types[type_].sensitive,
+        mute=MuteButton(known.category, category) if known.mute_button else None,
+        protect_content=known.sensitive,
         tail=tail,
     )
 

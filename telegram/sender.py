@@ -4,22 +4,23 @@ import asyncio
 import random
 import time
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Any, Self
 
 from aiogram import Bot
-from aiogram.methods import GetMe, TelegramMethod
+from aiogram.methods import GetMe, GetWebhookInfo, TelegramMethod
 from aiogram.methods.base import TelegramType
 from aiogram.utils.token import TokenValidationError
 
 from health.metrics import Metrics
-from outbox.outcome import Delivered
+from outbox.outcome import Delivered, Retry, Unknown
 from telegram.answer import Answer, Taken, status_label
 from telegram.classification import classify
-from telegram.error import BadTokenError, BotRefusedError, BotUnavailableError
+from telegram.error import BadTokenError, BotFaultError, BotRefusedError, BotUnavailableError
 from telegram.letter import Letter
 from telegram.message import Message
 from telegram.session import Session
-from telegram.verdict import Verdict
+from telegram.verdict import Degrade, EditFault, Verdict
+from telegram.webhook import Webhook
 
 PUBLIC_API = "https://api.telegram.org"
 TIMEOUT_SECONDS = 30.0
@@ -69,15 +70,17 @@ class Sender:
         self, chat_id: int, message: Message, *, thread_id: int | None = None, silent: bool = False
     ) -> Verdict:
         """Make one attempt: send, and once more at once where a refused part or a new chat id allows it."""
-        letter = Letter(chat_id, message, thread_id, silent)
-        async with self._slots:
-            began = time.monotonic()
-            verdict = await self._try(letter)
-            again = letter.again(verdict)
-            if again is not None:
-                left = max(SHORTEST_SECONDS, self._attempt - (time.monotonic() - began))
-                verdict = _join(verdict, await self._try(again, left))
-            return replace(verdict, seconds=time.monotonic() - began)
+        return await self._post(Letter(chat_id, message, thread_id, silent))
+
+    async def edit(
+        self, chat_id: int, message_id: int, message: Message, *, thread_id: int | None = None, silent: bool = False
+    ) -> Verdict:
+        """Make one attempt: edit what the chat shows, and send anew at once where it cannot be edited.
+
+        An edit twice does no harm, so one whose answer was lost is a `Retry`; `thread_id` and `silent` are for the
+        new message.
+        """
+        return await self._post(Letter(chat_id, message, thread_id, silent, edits=message_id))
 
     async def get_me(self) -> Me:
         """Ask Telegram who the bot is.
@@ -89,12 +92,22 @@ class Sender:
         """
         answer = await self._ask(GetMe())
         me = _read_me(answer)
-        if me is not None:
-            return me
-        verdict = classify(answer)
-        reason = verdict.outcome.reason
-        fault = BotRefusedError if verdict.stop_bot else BotUnavailableError
-        raise fault(f"getMe: {reason or 'no user in the answer'}", reason, verdict.status)
+        if me is None:
+            raise _fault("getMe", answer)
+        return me
+
+    async def get_webhook(self) -> Webhook:
+        """Ask Telegram where it sends updates.
+
+        Raises:
+            BotRefusedError, BotUnavailableError: as `get_me`.
+
+        """
+        answer = await self._ask(GetWebhookInfo())
+        webhook = Webhook.read(answer.result) if isinstance(answer, Taken) else None
+        if webhook is None:
+            raise _fault("getWebhookInfo", answer)
+        return webhook
 
     async def close(self) -> None:
         """Close the connections."""
@@ -106,9 +119,28 @@ class Sender:
     async def __aexit__(self, *_fault: object) -> None:
         await self.close()
 
+    async def _post(self, letter: Letter) -> Verdict:
+        async with self._slots:
+            began = time.monotonic()
+            verdict = await self._try(letter)
+            for _ in range(letter.more_tries):
+                again = letter.again(verdict)
+                if again is None:
+                    break
+                left = max(SHORTEST_SECONDS, self._attempt - (time.monotonic() - began))
+                degraded = verdict.degrade if again.edits == letter.edits else None
+                verdict, letter = _join(verdict, await self._try(again, left), degraded), again
+            return replace(
+                verdict,
+                degrade=None if verdict.requests > 1 else verdict.degrade,
+                seconds=time.monotonic() - began,
+            )
+
     async def _try(self, letter: Letter, timeout: float | None = None) -> Verdict:  # noqa: ASYNC109 (it is aiohttp's)
-        answer = await self._ask(letter.to_method(paid=self._paid), timeout)
-        return classify(answer, random.random())  # noqa: S311 - spreads waits, hides nothing
+        method: TelegramMethod[Any] = letter.to_method(paid=self._paid)
+        answer = await self._ask(method, timeout)
+        verdict = classify(answer, random.random())  # noqa: S311 - spreads waits, hides nothing
+        return verdict if letter.edits is None else _as_edit(verdict, letter.edits)
 
     async def _ask(self, method: TelegramMethod[TelegramType], timeout: float | None = None) -> Answer:  # noqa: ASYNC109 (as above)
         began = time.monotonic()
@@ -127,14 +159,40 @@ def _make_bot(token: str, session: Session) -> Bot:
     raise BadTokenError(problem)
 
 
-def _join(first: Verdict, second: Verdict) -> Verdict:
-    """Let the second try decide, and keep what the first has shown."""
+def _as_edit(verdict: Verdict, message_id: int) -> Verdict:
+    """Read what an answer says of an edit: which message it was is known, and a second one would do no harm."""
+    if verdict.edit is EditFault.SAME:
+        return replace(verdict, outcome=Delivered(message_id), edit=None)
+    match verdict.outcome:
+        case Delivered() as delivered:
+            return replace(verdict, outcome=replace(delivered, message_id=message_id))
+        case Unknown(reason=reason):
+            return replace(verdict, outcome=Retry(reason))
+        case _:
+            return verdict
+
+
+def _join(first: Verdict, second: Verdict, degraded: Degrade | None) -> Verdict:
+    """Let the later try decide, and keep what those before it have shown."""
     new_id = first.migrate_to if second.migrate_to is None else second.migrate_to
     outcome = second.outcome
-    if first.degrade is not None and isinstance(outcome, Delivered) and outcome.reason is None:
+    if degraded is not None and isinstance(outcome, Delivered) and outcome.reason is None:
         # why it went out without a part
         outcome = replace(outcome, reason=first.outcome.reason)
-    return replace(second, outcome=outcome, migrate_to=new_id, degrade=None, degraded=first.degrade, requests=2)
+    return replace(
+        second,
+        outcome=outcome,
+        migrate_to=new_id,
+        degraded=degraded or first.degraded,
+        requests=first.requests + second.requests,
+    )
+
+
+def _fault(method: str, answer: Answer) -> BotFaultError:
+    verdict = classify(answer)
+    reason = verdict.outcome.reason
+    fault = BotRefusedError if verdict.stop_bot else BotUnavailableError
+    return fault(f"{method}: {reason or 'an answer that cannot be read'}", reason, verdict.status)
 
 
 def _read_me(answer: Answer) -> Me | None:

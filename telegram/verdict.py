@@ -22,6 +22,15 @@ class Degrade(StrEnum):
     """Into the chat itself instead of its topic."""
 
 
+class EditFault(StrEnum):
+    """What only an edit is refused for."""
+
+    SAME = "same"
+    """The chat shows already what it should."""
+    GONE = "gone"
+    """The message is gone, or cannot be edited: only a new one can say it."""
+
+
 class GateScope(StrEnum):
     """Who must not send while a gate is closed."""
 
@@ -65,6 +74,8 @@ class Verdict:
     """What a second try should go without; the outcome holds if there is none."""
     degraded: Degrade | None = None
     """What the sent message did go without."""
+    edit: EditFault | None = None
+    """Why an edit was refused that a new message would not be."""
     gate: Gate | None = None
     outage: bool = False
     """It may be that nobody can reach Telegram: then it is the breaker's affair, not the message's."""

@@ -31,6 +31,13 @@ TEMPLATE = "vestnik_template"
 SETTINGS = {"fsync": "off", "full_page_writes": "off", "max_connections": "200", "shared_buffers": "256MB"}
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what stands on PostgreSQL: only that is worth a second run on another one."""
+    for item in items:
+        if "postgres" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.postgres)
+
+
 @pytest.fixture(scope="session")
 def postgres_binaries() -> Path | None:
     """Find the PostgreSQL that this run of the tests is for."""

@@ -2,13 +2,14 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from health import Check, CheckName, Health, Metrics, Status
 from outbox.due import Due
 from outbox.lane import Claimed
-from telegram import Budget, Pacer
+from telegram import Budget, Pacer, PaceUnavailableError
 from workers.flight import Flight
 
 NO_TIME = timedelta(0)
@@ -74,6 +75,12 @@ class Asker:
         used = Counter(one.urgent for one in claimed)
         await self.pacer.give_back(allowance.urgent, allowance.urgent.granted - used[True])
         await self.pacer.give_back(allowance.ordinary, allowance.ordinary.granted - used[False])
+
+    async def unused(self, budget: Budget) -> None:
+        """Return what one claimed message did not need; without Redis it is lost, and nobody sends anyway."""
+        with suppress(PaceUnavailableError):
+            # nobody knows whether it was one of those that went before others: what they may take stays taken
+            await self.pacer.give_back(replace(budget, ahead=0), 1)
 
     async def _reserve(self, seen: Due, *, urgent: bool, promised: int = 0) -> Budget:
         due = seen.urgent if urgent else sum(seen.types.values())

@@ -1,31 +1,33 @@
 """One attempt at one delivery: render, send, judge, decide."""
 
-import random
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from health import bound, get_logger
-from outbox import own_event, payload
-from outbox.decision import Decision, OnUnknown, Policy, decide
-from outbox.delivery import State
 from outbox.lane import Claimed
-from outbox.outcome import Outcome, Reason, Reject, Retry, Unknown
-from outbox.own_event import OwnEvent
+from outbox.outcome import Reason, Reject, Retry, Snooze, Unknown
+from outbox.payload import PayloadError
 from outbox.record import Finish
 from outbox.text import TemplateFault
-from telegram import LinkChange, Verdict
-from telegram.message import compose
+from telegram import Verdict
+from workers.ending import decide_for, end_carried, log_end, own_events, refused_as_digest
+from workers.fold import fold
 from workers.parts import Parts
+from workers.post import Post, write
+from workers.quiet import quiet_for
 
 log = get_logger()
+
+NOTHING = Post(None)
 
 CHAT_BURST = 3
 """Messages that a private chat takes at once after a pause."""
 
 
-async def attempt(parts: Parts, claimed: Claimed, *, probe: bool = False) -> Finish:
+async def attempt(parts: Parts, claimed: Claimed, *, probe: bool = False) -> list[Finish]:
     """Make one attempt and decide what follows from it; a fault of our own is an outcome too.
 
-    `probe`: it is the one attempt that tries whether an opened gate holds.
+    The head's end comes first, then those of what its message carried. `probe`: it is the one attempt that tries
+    whether an opened gate holds.
     """
     with bound(
         request_id=claimed.request_id,
@@ -33,14 +35,16 @@ async def attempt(parts: Parts, claimed: Claimed, *, probe: bool = False) -> Fin
         delivery_id=claimed.delivery_id,
         attempt=claimed.attempts + 1,
     ):
-        sent = await _send(parts, claimed)
+        sent, post = await _send(parts, claimed)
         verdict = await parts.bot.heed(claimed, sent, probe=probe)
+        if post.carried:
+            verdict = refused_as_digest(verdict)
         decision = decide_for(parts, claimed, verdict.outcome)
         if verdict.degraded is not None:
             parts.metrics.messages_degraded.labels(claimed.type, verdict.degraded).inc()
             log.warning("message_degraded", type=claimed.type, part=verdict.degraded)
-        _log(decision)
-    return Finish(
+        log_end(decision)
+    end = Finish(
         claimed,
         verdict.outcome,
         decision,
@@ -53,17 +57,9 @@ async def attempt(parts: Parts, claimed: Claimed, *, probe: bool = False) -> Fin
         every=_pace(parts, claimed) * verdict.requests,
         burst=CHAT_BURST,
         tell=tuple(own_events(parts, claimed, decision, verdict.link)),
+        live=post.live(claimed, verdict),
     )
-
-
-def own_events(parts: Parts, claimed: Claimed, decision: Decision, change: LinkChange | None = None) -> list[OwnEvent]:
-    """Make the events of our own by which people learn what only they can mend."""
-    events = []
-    if decision.state is State.UNKNOWN:
-        events.append(own_event.delivery_held(claimed.type, parts.settings.operators, datetime.now(UTC)))
-    if change is not None and change.tell_owner:
-        events.append(own_event.chat_refused(claimed.recipient, claimed.delivery_id))
-    return [event for event in events if event is not None]
+    return [end, *(end_carried(parts, one, verdict) for one in post.carried)]
 
 
 def _needless(parts: Parts, claimed: Claimed) -> Reason | None:
@@ -73,34 +69,26 @@ def _needless(parts: Parts, claimed: Claimed) -> Reason | None:
     return None if claimed.type in parts.catalog.types else Reason.UNROUTED
 
 
-async def _send(parts: Parts, claimed: Claimed) -> Verdict:
+async def _send(parts: Parts, claimed: Claimed) -> tuple[Verdict, Post]:
     needless = _needless(parts, claimed)
     if needless is not None or claimed.chat_id is None:
-        return Verdict(Reject(needless or Reason.NO_LINK), requests=0)
+        return Verdict(Reject(needless or Reason.NO_LINK), requests=0), NOTHING
+    quiet = quiet_for(parts.catalog, claimed)
+    if quiet.hold is not None:
+        return Verdict(Snooze(quiet.hold, Reason.QUIET_HOURS), requests=0), NOTHING
     try:
-        message = compose(parts.catalog, claimed.type, claimed.locale, payload.read(claimed.payload))
-    except (TemplateFault, payload.PayloadError) as fault:
+        post = await fold(parts, claimed) or await write(parts, claimed)
+    except (TemplateFault, PayloadError) as fault:
         log.warning("template_failed", type=claimed.type, error=fault)
-        return Verdict(Reject(Reason.TEMPLATE), requests=0)
+        return Verdict(Reject(Reason.TEMPLATE), requests=0), NOTHING
     except Exception as fault:
         log.error("message_failed", type=claimed.type, exc_info=fault)
-        return Verdict(Retry(Reason.INTERNAL), requests=0)
+        return Verdict(Retry(Reason.INTERNAL), requests=0), NOTHING
     try:
-        return await parts.sender.send(claimed.chat_id, message, thread_id=claimed.thread_id)
+        return await post.send(parts.sender, claimed, claimed.chat_id, silent=quiet.silent), post
     except Exception as fault:
         log.error("send_failed", type=claimed.type, exc_info=fault)
-        return Verdict(Unknown(Reason.INTERNAL))
-
-
-def decide_for(parts: Parts, claimed: Claimed, outcome: Outcome) -> Decision:
-    """Decide by the type's policy and a fresh jitter."""
-    if isinstance(outcome, Reject) and outcome.reason is Reason.EXPIRED:
-        return Decision(State.EXPIRED, claimed.attempts, Reason.EXPIRED)
-    known = parts.catalog.types.get(claimed.type)
-    on_unknown: OnUnknown = known.on_unknown if known else "resend"
-    jitter = 1.0 - random.random()  # noqa: S311 (spreads retries, hides nothing)
-    policy = Policy(parts.settings.retry_schedule, on_unknown, claimed.expires_at, jitter)
-    return decide(outcome, claimed.attempts, datetime.now(UTC), policy)
+        return Verdict(Unknown(Reason.INTERNAL)), post
 
 
 def _pace(parts: Parts, claimed: Claimed) -> timedelta:
@@ -109,15 +97,3 @@ def _pace(parts: Parts, claimed: Claimed) -> timedelta:
     group = claimed.chat_id is not None and claimed.chat_id < 0
     per_second = parts.settings.group_rate_per_minute / 60 if group else parts.settings.chat_rate
     return timedelta(seconds=1 / per_second)
-
-
-def _log(decision: Decision) -> None:
-    match decision.state:
-        case State.SENT:
-            log.info("delivery_sent")
-        case State.PENDING:
-            log.warning("delivery_postponed", reason=decision.reason, delay_seconds=decision.delay.total_seconds())
-        case State.DEAD:
-            log.error("delivery_died", reason=decision.reason)
-        case _:
-            log.warning("delivery_ended", state=decision.state, reason=decision.reason)

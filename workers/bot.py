@@ -107,7 +107,7 @@ class Bot:
         pause = OUTAGE_PAUSE * random.uniform(0.5, 1)  # noqa: S311 (spreads retries, hides nothing)
         match outcome:
             case Retry(reason=reason):
-                return outcome if single and claimed.reason == Reason.UNAVAILABLE else Snooze(pause, reason)
+                return outcome if single and claimed.reason == reason else Snooze(pause, reason)
             case Unknown(reason=reason):
                 return outcome if single else Unknown(reason, delay=pause)
             case Delivered() | Snooze() | Reject():

@@ -10,7 +10,7 @@ from outbox.database import Connection
 from outbox.due import Due
 from outbox.lane import Claimed
 from outbox.rotation import Rotation
-from telegram import PaceUnavailableError
+from telegram import Budget, PaceUnavailableError
 from workers.allowance import Asker
 from workers.attempt import attempt
 from workers.flight import Flight
@@ -99,14 +99,18 @@ class Deliverer:
                 shares = self._rotation.deal(seen.types, allowance.ordinary.granted)
                 claimed = await lane.claim_shares(conn, Channel.TELEGRAM, shares, urgent=allowance.urgent.granted)
             for one in claimed:
-                self._flight.start(self._deliver(one, probe=allowance.of(one).probe), urgent=one.urgent)
+                self._flight.start(self._deliver(one, allowance.of(one)), urgent=one.urgent)
         finally:
             # last: if Redis fails here, what was claimed is on its way all the same
             await self._asker.give_back(allowance, claimed)
         return NOW if allowance.granted else allowance.wait
 
-    async def _deliver(self, claimed: Claimed, *, probe: bool) -> None:
-        await self._recorder.record(await attempt(self._parts, claimed, probe=probe))
+    async def _deliver(self, claimed: Claimed, budget: Budget) -> None:
+        finishes = await attempt(self._parts, claimed, probe=budget.probe)
+        if finishes[0].phase is None:
+            # nothing was sent: a thousand people who sleep do not slow down those who are awake
+            await self._asker.unused(budget)
+        await self._recorder.record(finishes)
 
     async def _drained(self, conn: Connection) -> bool:
         if not self._parts.relay_drained.is_set():

@@ -4,14 +4,14 @@ import time
 from datetime import timedelta
 
 from health import Check, CheckName, Status, get_logger
-from outbox import backlog, lane, record
+from outbox import backlog, lane, record, update
 from outbox.backlog import Backlog
 from outbox.database import Connection
 from outbox.lane import Claimed
 from outbox.outcome import Reason, Unknown
 from outbox.record import Finish
 from telegram import PaceUnavailableError
-from workers.attempt import decide_for, own_events
+from workers.ending import decide_for, own_events
 from workers.parts import Parts
 from workers.patience import PostgresOutOfReachError, answered, wait_for, watching_postgres
 from workers.recorder import count
@@ -23,7 +23,7 @@ EVERY_S = 1.0
 NO_TIME = timedelta(0)
 
 LARGEST = 500
-"""Ended leases settled in one transaction."""
+"""Ended leases settled in one transaction; one may have been sending dozens of deliveries."""
 
 RELAY_LATE_S = 30.0
 """A relay that is further behind is worth a look."""
@@ -35,10 +35,12 @@ async def maintain_slice(parts: Parts, turn: Slice) -> None:
         try:
             async with watching_postgres(parts.health), parts.pool.acquire() as conn:
                 asked = time.monotonic()
-                while await settle(parts, conn) == LARGEST:
+                while await settle(parts, conn) >= LARGEST:
                     asked = time.monotonic()
                 latency_ms = (time.monotonic() - asked) * 1000
                 _show(parts, await backlog.look(conn))
+                await parts.sweep.step(conn, parts.catalog)
+                await update.prune(conn, update.KEPT, LARGEST)
                 answered(parts.health, latency_ms)
             await _show_limiter(parts)
         except PostgresOutOfReachError:
@@ -49,7 +51,7 @@ async def maintain_slice(parts: Parts, turn: Slice) -> None:
 
 
 async def settle(parts: Parts, conn: Connection) -> int:
-    """End attempts whose lease has ended: nobody knows whether they arrived. Return how many."""
+    """End attempts whose lease has ended: nobody knows whether they arrived. Return of how many deliveries."""
     taken = await lane.take_ended(conn, LARGEST)
     if taken:
         finishes = [_lost(parts, claimed) for claimed in taken]

@@ -17,6 +17,7 @@ from telegram import Guard, Pacer, Sender
 from workers.bot import Bot
 from workers.patience import OUT_OF_REACH
 from workers.settings import Settings
+from workers.sweep import Sweep
 
 POOL_SIZE = 6
 """Relay, claim, record, maintain, a look by the operator's probes, and one to spare."""
@@ -61,6 +62,8 @@ class Parts:
     """Set in a run with --once when everything committed has been relayed."""
     out_of_reach: set[str] = field(default_factory=set)
     """Dependencies that failed in this run: the exit code of --once."""
+
+    sweep: Sweep = field(default_factory=Sweep)
 
     @property
     def patience(self) -> float | None:
@@ -127,10 +130,10 @@ async def wire(settings: Settings, health: Health) -> AsyncIterator[Parts]:
     finally:
         await sender.close()
         await redis.aclose()
-        await _close(pool)
+        await close_pool(pool)
 
 
-async def _close(pool: Pool) -> None:
+async def close_pool(pool: Pool) -> None:
     """Close the pool; a connection that does not end by itself is broken off."""
     try:
         async with asyncio.timeout(CLOSE_WITHIN_S):

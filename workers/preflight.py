@@ -22,7 +22,7 @@ async def preflight(parts: Parts) -> bool:
     """
     try:
         async with watching_postgres(parts.health):
-            with _refusal_named():
+            with refusal_named():
                 async with parts.pool.acquire() as conn:
                     await migration.require_current(conn)
                     async with conn.transaction():
@@ -49,7 +49,8 @@ async def wait_until_fit(parts: Parts) -> None:
 
 
 @contextmanager
-def _refusal_named() -> Iterator[None]:
+def refusal_named() -> Iterator[None]:
+    """Say in words that PostgreSQL answers, but not to this DATABASE_URL."""
     try:
         yield
     except REFUSED as fault:

@@ -9,7 +9,7 @@ import asyncpg
 from health import get_logger
 from outbox import record
 from outbox.delivery import State
-from outbox.outcome import Retry, Snooze, Unknown
+from outbox.outcome import Reason, Retry, Snooze, Unknown
 from outbox.record import Finish, Recorded
 from workers.parts import Parts
 from workers.patience import Backoff, PostgresOutOfReachError, watching_postgres
@@ -17,7 +17,7 @@ from workers.patience import Backoff, PostgresOutOfReachError, watching_postgres
 log = get_logger()
 
 LARGEST = 500
-"""Attempts ended in one transaction."""
+"""Attempts ended in one transaction; one may end dozens of deliveries."""
 
 
 class Recorder:
@@ -28,7 +28,7 @@ class Recorder:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        self._waiting: asyncio.Queue[tuple[Finish, asyncio.Future[None]]] = asyncio.Queue()
+        self._waiting: asyncio.Queue[tuple[Sequence[Finish], asyncio.Future[None]]] = asyncio.Queue()
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -41,10 +41,10 @@ class Recorder:
             self._task.cancel()
             await asyncio.wait([self._task])
 
-    async def record(self, finish: Finish) -> None:
-        """Write the end of one attempt; return when it stands in PostgreSQL."""
+    async def record(self, finishes: Sequence[Finish]) -> None:
+        """Write the end of one attempt, in one transaction for all that it carried; return when it is written."""
         written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.put_nowait((finish, written))
+        self._waiting.put_nowait((finishes, written))
         await written
 
     async def _run(self) -> None:
@@ -52,7 +52,7 @@ class Recorder:
             batch = [await self._waiting.get()]
             while not self._waiting.empty() and len(batch) < LARGEST:
                 batch.append(self._waiting.get_nowait())
-            finishes = [finish for finish, _ in batch]
+            finishes = [finish for ends, _ in batch for finish in ends]
             try:
                 count(self._parts, finishes, await self._write(finishes))
             except Exception as fault:
@@ -96,7 +96,7 @@ def count(parts: Parts, finishes: Sequence[Finish], recorded: Recorded) -> None:
             case State.DEAD:
                 counters.dead += 1
                 parts.health.fail(decision.reason or "")
-        if isinstance(outcome, Retry | Snooze):
+        if isinstance(outcome, Retry | Snooze) and decision.reason is not Reason.QUIET_HOURS:
             counters.retried += 1
         if isinstance(outcome, Unknown):
             counters.unknown += 1

@@ -1,10 +1,10 @@
-"""Stopping: the first signal ends a worker in order, the second at once."""
+"""Stopping: the first signal ends a process in order, the second at once."""
 
 import asyncio
 import signal
+from typing import Protocol
 
 from health import get_logger
-from workers.parts import Parts
 
 log = get_logger()
 
@@ -15,12 +15,21 @@ STOP_WITHIN_S = 33.0
 when its lease ends."""
 
 
-def stop_on_signals(parts: Parts) -> None:
+class Stoppable(Protocol):
+    """What a process that stays knows of its end."""
+
+    stopping: asyncio.Event
+    """Set once: nothing new is begun."""
+    stop_by: float | None
+    """When it has to end (the loop's time)."""
+
+
+def stop_on_signals(parts: Stoppable, fact: str = "worker_stopping") -> None:
     """Begin nothing new after the first signal; a second one does what it does to any process."""
     loop = asyncio.get_running_loop()
 
     def stop(number: signal.Signals) -> None:
-        log.info("worker_stopping", signal=number.name)
+        log.info(fact, signal=number.name)
         parts.stopping.set()
         parts.stop_by = loop.time() + STOP_WITHIN_S
         for other in SIGNALS:

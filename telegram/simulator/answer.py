@@ -31,7 +31,9 @@ class Answer:
 
     def headers(self) -> list[tuple[bytes, bytes]]:
         """Give the headers as ASGI wants them."""
-        headers = [(b"content-type", self.content_type), (b"content-length", str(len(self.body)).encode())]
+        headers = [(b"content-length", str(len(self.body)).encode())]
+        if self.content_type:
+            headers.insert(0, (b"content-type", self.content_type))
         if self.retry_after is not None:
             headers.append((b"retry-after", str(self.retry_after).encode()))
         return headers
@@ -59,6 +61,11 @@ def refused(error: RefusedError) -> Answer:
     if error.parameters:
         envelope["parameters"] = error.parameters
     return Answer(error.code, _encode(envelope), retry_after=error.parameters.get("retry_after"))
+
+
+def wordless(status: int) -> Answer:
+    """Answer as the real server does what is no HTTP call to it: with the status alone."""
+    return Answer(status, b"", b"")
 
 
 def proxy_failure() -> Answer:

@@ -1,9 +1,12 @@
 """One person or group that the bot can write to."""
 
+from bisect import bisect_left
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from telegram.simulator.callback_query import CallbackQuery
 from telegram.simulator.message import Message
+from telegram.simulator.person import Person
 from telegram.simulator.refusal import BadRequestError, ForbiddenError
 
 SUPERGROUP_IDS_BELOW = -1_000_000_000_000
@@ -45,6 +48,9 @@ class Chat:
     type: ChatType
     state: ChatState = ChatState.STARTED
     name: str = ""
+    username: str = ""
+    language_code: str = "en"
+    """The language of the person's Telegram."""
     migrate_to: int | None = None
     """The supergroup that a group has become."""
     can_write: bool = True
@@ -53,6 +59,11 @@ class Chat:
     """Topics that messages can go to."""
     closed_topics: frozenset[int] = frozenset()
     messages: list[Message] = field(default_factory=list)
+    last_message_id: int = 0
+    taps: list[CallbackQuery] = field(default_factory=list)
+    """Every button that was tapped, and what the bot answered."""
+    members: dict[int, Person] = field(default_factory=dict)
+    """Who has been seen in the group."""
     said: set[str] = field(default_factory=set)
     """Every text sent so far, to see duplicates."""
 
@@ -114,25 +125,45 @@ class Chat:
             raise ForbiddenError("bot was blocked by the user")
 
     def post(self, message: Message) -> bool:
-        """Show the message; tell whether the same text was sent here before."""
-        self.messages.append(message)
+        """Show the bot's message; tell whether the same text was sent here before."""
+        self.show(message)
         repeated = message.content.text in self.said
         self.said.add(message.content.text)
         return repeated
 
+    def show(self, message: Message) -> None:
+        """Put a message, the bot's or a person's, under the others."""
+        self.messages.append(message)
+        self.last_message_id = message.message_id
+
     def next_message_id(self) -> int:
-        """Give the id of the next message: grows by one within the chat."""
-        return len(self.messages) + 1
+        """Give the id of the next message: grows by one within the chat, whoever writes."""
+        return self.last_message_id + 1
 
     def message(self, message_id: int) -> Message | None:
-        """Find a message of the chat."""
-        known = 1 <= message_id <= len(self.messages)
-        return self.messages[message_id - 1] if known else None
+        """Find a message of the chat that is not deleted."""
+        place = bisect_left(self.messages, message_id, key=lambda each: each.message_id)
+        found = self.messages[place : place + 1]
+        return found[0] if found and found[0].message_id == message_id else None
+
+    def remove(self, message: Message) -> None:
+        """Delete a message for everyone."""
+        self.messages.remove(message)
+
+    @property
+    def person(self) -> Person:
+        """Give the person of a private chat."""
+        return Person(self.chat_id, self.name, self.username, self.language_code)
 
     def as_json(self) -> dict[str, object]:
         """Write the chat as the Bot API does."""
-        name = "title" if self.is_group else "first_name"
-        return {"id": self.chat_id, name: self.name, "type": self.type.value}
+        fields: dict[str, object] = {"id": self.chat_id, "title" if self.is_group else "first_name": self.name}
+        if self.username:
+            fields["username"] = self.username
+        fields["type"] = self.type.value
+        if self.topics:
+            fields["is_forum"] = True
+        return fields
 
     @property
     def _kind(self) -> str:

@@ -8,10 +8,13 @@ from fastapi import FastAPI, HTTPException
 from pydantic import BaseModel, ConfigDict, Field
 
 from telegram.simulator.chat import Chat, ChatState, ChatType, type_of
+from telegram.simulator.chat_member import change_state
 from telegram.simulator.fault import Fault, FaultKind
-from telegram.simulator.world import LARGEST_ID, SMALLEST_ID, World
+from telegram.simulator.migration import tell_migration
+from telegram.simulator.page import add_page
+from telegram.simulator.people import Id, add_people, known
+from telegram.simulator.world import World
 
-Id = Annotated[int, Field(ge=SMALLEST_ID, le=LARGEST_ID)]
 PRIVATE_STATES = frozenset(ChatState) - {ChatState.KICKED}
 GROUP_STATES = frozenset(ChatState) - {ChatState.BLOCKED}
 
@@ -23,6 +26,8 @@ class ChatOrder(BaseModel):
 
     state: ChatState = ChatState.STARTED
     name: str = ""
+    username: str = ""
+    language_code: str = "en"
     type: ChatType = ChatType.PRIVATE
     migrate_to: Id | None = None
     can_write: bool = True
@@ -57,7 +62,7 @@ class FaultOrder(BaseModel):
 def build_control(world: World) -> FastAPI:
     """Build the control API over one world."""
     app = FastAPI(title="Vestnik simulator", openapi_url=None)
-    for add_routes in (_add_chats, _add_journal, _add_faults):
+    for add_routes in (_add_chats, add_people, _add_journal, _add_faults, add_page):
         add_routes(app, world)
     return app
 
@@ -79,11 +84,11 @@ def _add_chats(app: FastAPI, world: World) -> None:
 
     @app.get("/control/chats/{chat_id}")
     async def get_chat(chat_id: Id) -> dict[str, object]:
-        return _shown(_known(world, chat_id))
+        return _shown(known(world, chat_id))
 
     @app.get("/control/chats/{chat_id}/messages")
     async def get_messages(chat_id: Id) -> list[dict[str, object]]:
-        return [message.as_seen() for message in _known(world, chat_id).messages]
+        return [message.as_seen() for message in known(world, chat_id).messages]
 
 
 def _add_journal(app: FastAPI, world: World) -> None:
@@ -95,6 +100,11 @@ def _add_journal(app: FastAPI, world: World) -> None:
     async def get_counters() -> dict[str, int]:
         journal = world.journal
         return asdict(journal.counters) | {"rate_last_second": journal.rate_last_second(time.monotonic())}
+
+    @app.get("/control/waits")
+    async def get_waits() -> list[dict[str, object]]:
+        now = time.monotonic()
+        return [wait.as_json() for bot in world.bots.values() for wait in bot.flood.waits(now)]
 
     @app.post("/control/reset")
     async def reset() -> dict[str, bool]:
@@ -119,21 +129,23 @@ def _add_faults(app: FastAPI, world: World) -> None:
 
 def _change(world: World, chat_id: int, order: ChatOrder) -> Chat:
     given = {name: getattr(order, name) for name in order.model_fields_set if name != "chat_id"}
-    known = world.chat(chat_id)
-    kind = given.get("type", known.type if known else type_of(chat_id))
+    before = world.chat(chat_id)
+    kind = given.get("type", before.type if before else type_of(chat_id))
     states = PRIVATE_STATES if kind is ChatType.PRIVATE else GROUP_STATES
     if given.get("state", ChatState.STARTED) not in states:
         raise HTTPException(422, f"chat {chat_id}: a {kind} chat is never {given['state']}")
     chat = world.chat_or_new(chat_id)
+    state = given.pop("state", chat.state)
+    migrates = before is not None and given.get("migrate_to", before.migrate_to) != before.migrate_to
     for name, value in given.items():
         setattr(chat, name, value)
-    return chat
-
-
-def _known(world: World, chat_id: int) -> Chat:
-    chat = world.chat(chat_id)
-    if chat is None:
-        raise HTTPException(404, f"no chat {chat_id}")
+    if before is None:
+        # A chat that is new is no news to the bot.
+        chat.state = state
+    else:
+        change_state(world, chat, state)
+    if migrates and chat.migrate_to is not None:
+        tell_migration(world, chat, chat.migrate_to)
     return chat
 
 
@@ -143,6 +155,8 @@ def _shown(chat: Chat) -> dict[str, object]:
         "type": chat.type,
         "state": chat.state,
         "name": chat.name,
+        "username": chat.username,
+        "language_code": chat.language_code,
         "migrate_to": chat.migrate_to,
         "can_write": chat.can_write,
         "topics": sorted(chat.topics),

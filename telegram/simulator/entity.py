@@ -3,6 +3,16 @@
 import json
 from dataclasses import dataclass, replace
 
+from telegram.simulator.json_field import (
+    LARGEST_LONG,
+    SMALLEST_LONG,
+    JsonObject,
+    WrongFieldError,
+    optional_text,
+    required_int,
+    required_object,
+    required_text,
+)
 from telegram.simulator.refusal import BadRequestError
 
 FOUND_TYPES = frozenset(
@@ -11,23 +21,26 @@ FOUND_TYPES = frozenset(
 """Types that the server finds by itself: a client may name them, to no effect."""
 VERBATIM = frozenset({"code", "pre"})
 QUOTES = frozenset({"blockquote", "expandable_blockquote"})
-_OUTERMOST_FIRST = (
-    "blockquote",
-    "expandable_blockquote",
-    "pre",
-    "code",
-    "text_link",
-    "text_mention",
-    "bold",
-    "italic",
-    "underline",
-    "strikethrough",
-    "spoiler",
-    "custom_emoji",
-)
+STYLES = ("bold", "italic", "underline", "strikethrough", "spoiler")
+"""Types that may cross others and are then split."""
+_RANKS = {
+    "blockquote": 0,
+    "expandable_blockquote": 0,
+    "pre": 10,
+    "code": 20,
+    "text_link": 49,
+    "text_mention": 49,
+    "bold": 90,
+    "italic": 91,
+    "underline": 92,
+    "strikethrough": 93,
+    "spoiler": 94,
+    "custom_emoji": 99,
+}
 """How Telegram orders entities that cover the same part."""
-_RANK = {kind: rank for rank, kind in enumerate(_OUTERMOST_FIRST)}
-PLAIN_TYPES = frozenset(_OUTERMOST_FIRST)
+_FOUND_RANK = 50
+"""Where a part stands that the server has found by itself: a command, for one."""
+PLAIN_TYPES = frozenset(_RANKS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +72,8 @@ def utf16_length(text: str) -> int:
 
 
 def in_order(entities: list[Entity]) -> list[Entity]:
-    """Sort from the outside in and drop what Telegram does not nest: parts of code, quotes in quotes."""
-    kept: list[Entity] = []
-    for entity in sorted(entities, key=lambda each: (each.offset, -each.length, _RANK[each.type])):
-        around = [each for each in kept if each.end >= entity.end]
-        verbatim = any(each.type in VERBATIM for each in around)
-        nested_quote = entity.type in QUOTES and any(each.type in QUOTES for each in around)
-        if not (verbatim or nested_quote):
-            kept.append(entity)
-    return kept
+    """Sort from the outside in."""
+    return sorted(entities, key=lambda each: (each.offset, -each.length, _RANKS.get(each.type, _FOUND_RANK)))
 
 
 def cut(entities: list[Entity], start: int, end: int) -> list[Entity]:
@@ -81,55 +87,49 @@ def cut(entities: list[Entity], start: int, end: int) -> list[Entity]:
 
 
 def read_entities(source: str) -> list[Entity]:
-    """Read the `entities` argument.
+    """Read the `entities` argument; what is no JSON array is taken for none.
 
     Raises:
-        BadRequestError: it is no array of MessageEntity.
+        BadRequestError: the array has something else than a MessageEntity in it.
 
     """
     try:
         values = json.loads(source)
     except ValueError:
-        raise BadRequestError("can't parse entities JSON object") from None
+        return []
     if not isinstance(values, list):
-        raise BadRequestError("expected an Array of MessageEntity")
-    entities = (_read_entity(value) for value in values)
-    return in_order([each for each in entities if each.type in PLAIN_TYPES])
-
-
-def check_range(entities: list[Entity], length: int) -> None:
-    """Refuse entities that reach over the text's end.
-
-    Raises:
-        BadRequestError: names the first that does.
-
-    """
-    for entity in entities:
-        if entity.offset < 0:
-            raise BadRequestError(f"receive an entity with incorrect offset {entity.offset}")
-        if entity.offset >= length:
-            raise BadRequestError(
-                f"entity begins after the end of the text at UTF-16 offset {entity.offset}",
-            )
-        if entity.end > length:
-            raise BadRequestError(
-                f"entity beginning at UTF-16 offset {entity.offset} ends after the end of the text "
-                f"at UTF-16 offset {entity.end}",
-            )
+        return []
+    entities = [_read_entity(value) for value in values]
+    return [each for each in entities if each.type in PLAIN_TYPES]
 
 
 def _read_entity(value: object) -> Entity:
     if not isinstance(value, dict):
-        raise BadRequestError("can't parse MessageEntity: expected an Object")
-    kind = value.get("type")
-    if kind not in PLAIN_TYPES | FOUND_TYPES:
-        raise BadRequestError("can't parse MessageEntity: Unsupported type specified")
-    for name in ("offset", "length"):
-        if not isinstance(value.get(name), int):
-            raise BadRequestError(f'can\'t parse MessageEntity: Field "{name}" must be of type Number')
-    user = value.get("user") or {}
-    argument = value.get("url") or value.get("language") or value.get("custom_emoji_id") or user.get("id")
-    return Entity(kind, value["offset"], value["length"], str(argument or ""))
+        raise _wrong_entity("expected an Object")
+    try:
+        offset, length = required_int(value, "offset"), required_int(value, "length")
+        kind = required_text(value, "type")
+        if not kind:
+            raise _wrong_entity("Type is not specified")
+        if kind not in PLAIN_TYPES | FOUND_TYPES:
+            raise _wrong_entity("Unsupported type specified")
+        return Entity(kind, offset, length, _read_argument(kind, value))
+    except WrongFieldError as error:
+        raise _wrong_entity(str(error)) from None
+
+
+def _read_argument(kind: str, fields: JsonObject) -> str:
+    match kind:
+        case "pre":
+            return optional_text(fields, "language")
+        case "text_link":
+            return required_text(fields, "url")
+        case "text_mention":
+            return str(required_int(required_object(fields, "user"), "id", SMALLEST_LONG, LARGEST_LONG))
+        case "custom_emoji":
+            return str(required_int(fields, "custom_emoji_id", SMALLEST_LONG, LARGEST_LONG))
+        case _:
+            return ""
 
 
 def _extra(entity: Entity) -> dict[str, object]:
@@ -144,3 +144,7 @@ def _extra(entity: Entity) -> dict[str, object]:
             return {"user": {"id": int(entity.argument), "is_bot": False, "first_name": ""}}
         case _:
             return {}
+
+
+def _wrong_entity(fault: str) -> BadRequestError:
+    return BadRequestError(f"can't parse MessageEntity: {fault}")

@@ -79,6 +79,10 @@ class Fault:
         self.struck += 1
         return True
 
+    def left(self) -> int | None:
+        """Tell how often it can still strike; None is for ever."""
+        return None if self.times is None else self.times - self.struck
+
     def refusal(self) -> RefusedError:
         """Give the ordered error."""
         description = self.description or DEFAULT_DESCRIPTIONS.get(self.code, "Bad Request")

@@ -40,6 +40,44 @@ class Admission:
     violation: Violation | None = None
 
 
+class Subject(StrEnum):
+    """Whose limit it is."""
+
+    BOT = "bot"
+    """All messages of the bot."""
+    PAID = "paid"
+    """All its messages with allow_paid_broadcast."""
+    CHAT = "chat"
+    """One chat, by the second."""
+    GROUP = "group"
+    """One group, by the minute."""
+
+
+PER_CHAT = (Subject.CHAT, Subject.GROUP)
+"""A chat's own limits in the order that they are kept in; a person has only the first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """A limit that is used up at this moment."""
+
+    subject: Subject
+    chat_id: int | None
+    seconds: float
+    """How long it still lasts."""
+    refusing: bool
+    """True: calls are answered 429. False: they are held and then delivered."""
+
+    def as_json(self) -> dict[str, object]:
+        """Write the wait for the control API."""
+        return {
+            "subject": self.subject,
+            "chat_id": self.chat_id,
+            "seconds": round(self.seconds, 1),
+            "refusing": self.refusing,
+        }
+
+
 @dataclass(slots=True)
 class Limit:
     """A token bucket, and the wait that overdoing it has brought."""
@@ -59,6 +97,14 @@ class Limit:
         self.filled_at = now
         seconds = (1 - self.tokens) / self.rate
         return seconds if seconds > NEGLIGIBLE_SECONDS else 0.0
+
+    def wait(self, subject: Subject, chat_id: int | None, now: float) -> Wait | None:
+        """Tell what the limit makes others wait for, and change nothing."""
+        if self.waits_until > now:
+            return Wait(subject, chat_id, self.waits_until - now, refusing=True)
+        # Each held message has taken its token in advance.
+        seconds = -(self.tokens + (now - self.filled_at) * self.rate) / self.rate
+        return Wait(subject, chat_id, seconds, refusing=False) if seconds > NEGLIGIBLE_SECONDS else None
 
     def begin_wait(self, seconds: float, now: float) -> None:
         """Close the limit."""
@@ -97,6 +143,17 @@ class Flood:
         for limit in limits:
             limit.tokens -= 1
         return Admission(hold=seconds, violation=Violation.OVER_RATE if seconds else None)
+
+    def waits(self, now: float) -> list[Wait]:
+        """List the limits that are used up, the bot's own first, and change nothing."""
+        limits: list[tuple[Subject, int | None, Limit]] = [
+            (Subject.BOT, None, self._bot),
+            (Subject.PAID, None, self._paid),
+        ]
+        for chat_id, own in self._chats.items():
+            limits += [(subject, chat_id, limit) for subject, limit in zip(PER_CHAT, own, strict=False)]
+        found = (limit.wait(subject, chat_id, now) for subject, chat_id, limit in limits)
+        return [wait for wait in found if wait is not None]
 
     def _chat(self, chat_id: int, *, is_group: bool, now: float) -> tuple[Limit, ...]:
         limits = self._chats.get(chat_id)

@@ -7,17 +7,20 @@ import re
 from dataclasses import dataclass
 from typing import NoReturn
 
-from telegram.simulator.refusal import BadRequestError
+from telegram.simulator.refusal import ParseError
 
 START_TAGS = frozenset(
     {"a", "b", "strong", "i", "em", "s", "strike", "del", "u", "ins"}
     | {"tg-spoiler", "tg-emoji", "span", "pre", "code", "blockquote"},
 )
-_NAME = re.compile(r"[^\s\0>]*")
-_SPACE = re.compile(r"[\s\0]*")
-_ATTRIBUTE = re.compile(r"[^\s\0=>]*")
+_NAME = re.compile(r"[^ \t\r\n\v\0>]*")
+_SPACE = re.compile(r"[ \t\r\n\v]*")
+_ATTRIBUTE = re.compile(r"[^ \t\r\n\v\0=>/\"']*")
+_END = "\0"
+"""What the real server sees behind the text: a zero within it ends a tag as well."""
 _TOKEN = re.compile(r"[A-Za-z0-9.-]*")
 _REFERENCE = re.compile(r"&(?:#x(?P<hex>[0-9a-fA-F]+)|#(?P<dec>[0-9]+)|(?P<name>lt|gt|amp|quot)(?![A-Za-z]));?")
+_BEHIND_VALUE = "> \t\r\n\v\0"
 _NAMED = {"lt": "<", "gt": ">", "amp": "&", "quot": '"'}
 LONGEST_REFERENCE = 10
 """Longer numeric references are taken as text."""
@@ -46,15 +49,15 @@ def read_start_tag(text: str, begin: int) -> StartTag:
 
     """
     name_end = _skip(_NAME, text, begin + 1)
-    if name_end == len(text):
+    if _peek(text, name_end) == _END:
         refuse(text, begin, "Unclosed start tag")
-    name = text[begin + 1 : name_end].lower()
+    name = _lower(text[begin + 1 : name_end])
     if name not in START_TAGS:
         refuse(text, begin, f'Unsupported start tag "{name}"')
     argument, at = "", name_end
-    while text[at : at + 1] != ">":
+    while _peek(text, at) != ">":
         at = _skip(_SPACE, text, at)
-        if text[at : at + 1] == ">":
+        if _peek(text, at) == ">":
             break
         attribute, value, at = _read_attribute(text, at, begin, name)
         argument = _argument(name, attribute, value) or argument
@@ -72,31 +75,31 @@ def read_end_tag(text: str, begin: int) -> tuple[str, int]:
     """
     name_end = _skip(_NAME, text, begin + 2)
     end = _skip(_SPACE, text, name_end)
-    if text[end : end + 1] != ">":
+    if _peek(text, end) != ">":
         refuse(text, begin, "Unclosed end tag")
-    return text[begin + 2 : name_end].lower(), end + 1
+    return _lower(text[begin + 2 : name_end]), end + 1
 
 
 def refuse(text: str, at: int, fault: str, detail: str = "") -> NoReturn:
     """Raise the refusal that names the fault and its byte offset."""
-    raise BadRequestError(f"can't parse entities: {fault} at byte offset {len(text[:at].encode())}{detail}")
+    raise ParseError(f"{fault} at byte offset {len(text[:at].encode())}{detail}")
 
 
 def _read_attribute(text: str, at: int, begin: int, tag: str) -> tuple[str, str, int]:
     name_end = _skip(_ATTRIBUTE, text, at)
-    name = text[at:name_end].lower()
+    name = text[at:name_end]
     if not name:
         refuse(text, begin, f'Empty attribute name in the tag "{tag}"')
     at = _skip(_SPACE, text, name_end)
-    if text[at : at + 1] != "=":
-        if (tag, name) == ("blockquote", "expandable") and at < len(text):
-            return name, "", at
-        refuse(text, begin, f'Expected equal sign in declaration of an attribute of the tag "{tag}"')
-    at = _skip(_SPACE, text, at + 1)
-    if at == len(text):
+    has_value = _peek(text, at) == "="
+    if has_value:
+        at = _skip(_SPACE, text, at + 1)
+    if _peek(text, at) == _END:
         refuse(text, begin, f'Unclosed start tag "{tag}"')
+    if not has_value:
+        return name, "", at
     value, at = _read_value(text, at)
-    if at >= len(text):
+    if _peek(text, at) == _END:
         refuse(text, begin, "Unclosed start tag")
     return name, value, at
 
@@ -104,13 +107,15 @@ def _read_attribute(text: str, at: int, begin: int, tag: str) -> tuple[str, str,
 def _read_value(text: str, at: int) -> tuple[str, int]:
     quote = text[at]
     if quote in "'\"":
-        end = text.find(quote, at + 1)
-        end = len(text) if end < 0 else end
-        return decode_references(text[at + 1 : end]), end + 1
+        end = min(
+            (found for found in (text.find(quote, at + 1), text.find(_END, at + 1)) if found >= 0), default=len(text)
+        )
+        behind = end + 1 if _peek(text, end) == quote else end
+        return decode_references(text[at + 1 : end]), behind
     end = _skip(_TOKEN, text, at)
-    if end < len(text) and not (text[end].isspace() or text[end] == ">"):
+    if _peek(text, end) not in _BEHIND_VALUE:
         refuse(text, at, "Unexpected end of name token")
-    return text[at:end].lower(), end
+    return _lower(text[at:end]), end
 
 
 def _argument(tag: str, attribute: str, value: str) -> str:
@@ -138,3 +143,12 @@ def _decoded(match: re.Match[str]) -> str:
 def _skip(pattern: re.Pattern[str], text: str, at: int) -> int:
     match = pattern.match(text, at)
     return match.end() if match else at
+
+
+def _peek(text: str, at: int) -> str:
+    return text[at] if at < len(text) else _END
+
+
+def _lower(text: str) -> str:
+    """Lower the Latin letters only: the real server knows no others."""
+    return text.lower() if text.isascii() else re.sub("[A-Z]", lambda match: match[0].lower(), text)

@@ -1,12 +1,12 @@
 """Telegram's HTML turned into text and entities."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from telegram.simulator.entity import Entity, in_order, utf16_length
 from telegram.simulator.html_tag import decode_references, read_end_tag, read_start_tag, refuse
-from telegram.simulator.link import WrongLinkError, checked_link, mentioned_user
-from telegram.simulator.refusal import BadRequestError
+from telegram.simulator.link import WrongLinkError, checked_emoji_id, link_entity
+from telegram.simulator.refusal import ParseError
 
 _TYPES = {
     "b": "bold",
@@ -22,7 +22,6 @@ _TYPES = {
     "tg-spoiler": "spoiler",
 }
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
-_LARGEST_ID = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +45,11 @@ def parse_html(source: str) -> tuple[str, list[Entity]]:
     reader.read()
     text = "".join(reader.chunks)
     if _SURROGATE.search(text):
-        text = _joined_surrogates(text)
-    return text, in_order(reader.entities)
+        raise ParseError(
+            "Text contains invalid Unicode characters after decoding HTML entities, "
+            "check for unmatched surrogate code units",
+        )
+    return text, in_order([_without_lone_language(each) for each in reader.entities])
 
 
 class _Reader:
@@ -68,9 +70,7 @@ class _Reader:
         self._take_text(self.source[at:])
         if self.open:
             name = self.open[-1].name
-            raise BadRequestError(
-                f"can't parse entities: Can't find end tag corresponding to start tag \"{name}\"",
-            )
+            raise ParseError(f'Can\'t find end tag corresponding to start tag "{name}"')
 
     def _take_text(self, raw: str) -> None:
         if raw:
@@ -104,7 +104,7 @@ class _Reader:
             case "pre" | "code":
                 self._add_verbatim(tag, length)
             case "tg-emoji":
-                self.entities.append(Entity("custom_emoji", tag.offset, length, _emoji_id(tag.argument)))
+                self.entities.append(Entity("custom_emoji", tag.offset, length, checked_emoji_id(tag.argument)))
             case "blockquote":
                 kind = "expandable_blockquote" if tag.argument else "blockquote"
                 self.entities.append(Entity(kind, tag.offset, length))
@@ -113,36 +113,22 @@ class _Reader:
 
     def _add_link(self, tag: _Open, length: int) -> None:
         link = tag.argument or "".join(self.chunks[tag.first_chunk :])
-        user = mentioned_user(link)
-        if user is not None:
-            self.entities.append(Entity("text_mention", tag.offset, length, str(user)))
-            return
         try:
-            self.entities.append(Entity("text_link", tag.offset, length, checked_link(link)))
+            self.entities.append(link_entity(link, tag.offset, length))
         except WrongLinkError:
             # The real server shows the text without a link and says nothing.
             return
 
     def _add_verbatim(self, tag: _Open, length: int) -> None:
         inner = self.entities[-1] if self.entities else None
-        same_place = inner is not None and (inner.offset, inner.length) == (tag.offset, length)
-        if inner is not None and same_place and {tag.name, inner.type} == {"pre", "code"}:
-            self.entities[-1] = Entity("pre", tag.offset, length, tag.argument or inner.argument)
-        else:
-            self.entities.append(Entity(tag.name, tag.offset, length, tag.argument))
+        if inner is not None and (inner.offset, inner.length) == (tag.offset, length):
+            language = {("pre", "code"): inner.argument, ("code", "pre"): tag.argument}.get((tag.name, inner.type), "")
+            if language:
+                self.entities[-1] = Entity("pre", tag.offset, length, language)
+                return
+        self.entities.append(Entity(tag.name, tag.offset, length, tag.argument))
 
 
-def _emoji_id(argument: str) -> str:
-    if not argument.isdigit() or not 0 < int(argument) <= _LARGEST_ID:
-        raise BadRequestError("can't parse entities: Invalid custom emoji identifier specified")
-    return argument
-
-
-def _joined_surrogates(text: str) -> str:
-    try:
-        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le")
-    except UnicodeDecodeError:
-        raise BadRequestError(
-            "can't parse entities: Text contains invalid Unicode characters after decoding HTML entities, "
-            "check for unmatched surrogate code units",
-        ) from None
+def _without_lone_language(entity: Entity) -> Entity:
+    """Forget the language of code that lies in no block."""
+    return replace(entity, argument="") if entity.type == "code" else entity

@@ -30,3 +30,17 @@ class ThrottledError(RefusedError):
 
     def __init__(self, retry_after: int) -> None:
         super().__init__(429, f"Too Many Requests: retry after {retry_after}", retry_after=retry_after)
+
+
+class ConflictError(RefusedError):
+    """409: somebody else reads the bot's updates."""
+
+    def __init__(self, fault: str) -> None:
+        super().__init__(409, f"Conflict: {fault}")
+
+
+class ParseError(BadRequestError):
+    """400: the text's markup cannot be read."""
+
+    def __init__(self, fault: str) -> None:
+        super().__init__(f"can't parse entities: {fault}")

@@ -1,15 +1,16 @@
 """sendMessage, with every check in the real server's order."""
 
 import asyncio
-import json
 import time
 
 from telegram.simulator.answer import Answer, granted
 from telegram.simulator.arguments import Arguments, is_true
 from telegram.simulator.chat import Chat
-from telegram.simulator.keyboard import check_keyboard, read_keyboard
+from telegram.simulator.keyboard import check_keyboard, read_keyboard, with_checked_links
+from telegram.simulator.link_preview import read_link_preview
 from telegram.simulator.message import Message
-from telegram.simulator.refusal import BadRequestError, ThrottledError
+from telegram.simulator.refusal import ThrottledError
+from telegram.simulator.reply import read_reply
 from telegram.simulator.request import Request
 from telegram.simulator.text import checked_length, read_text
 
@@ -23,19 +24,32 @@ async def send_message(request: Request) -> Answer:
     """
     arguments = request.arguments
     raw = read_text(arguments)
-    reply_to = _replied_message(arguments)
+    reply = read_reply(arguments)
     keyboard = read_keyboard(arguments)
     chat = request.world.addressed_chat(arguments)
     chat.check_access()
-    chat.check_topic(arguments.get("message_thread_id", ""))
+    reply_to = reply.find(request.world, arguments["chat_id"]) if reply else None
+    thread_id = _thread_id(arguments)
+    chat.check_topic(str(thread_id))
+    keyboard = with_checked_links(keyboard)
     content = checked_length(raw)
     chat.check_rights()
-    _check_reply(chat, reply_to)
     await pace(request, chat)
     check_keyboard(keyboard)
     chat.check_recipient()
     silent = is_true(arguments, "disable_notification")
-    message = Message(chat.next_message_id(), int(time.time()), content, keyboard, silent)
+    message = Message(
+        chat.next_message_id(),
+        int(time.time()),
+        content,
+        keyboard,
+        silent,
+        bot_id=request.bot.bot_id,
+        thread_id=thread_id or None,
+        reply_to=reply_to if reply is None or reply.chat_id in ("", arguments["chat_id"]) else None,
+        protected=is_true(arguments, "protect_content"),
+        link_preview=read_link_preview(arguments),
+    )
     repeated = chat.post(message)
     request.journal.note_delivery(request.call, time.monotonic(), repeated=repeated)
     return granted(message.as_json(request.bot.as_json(), chat.as_json()))
@@ -63,24 +77,7 @@ async def pace(request: Request, chat: Chat) -> None:
         await asyncio.sleep(admission.hold)
 
 
-def _replied_message(arguments: Arguments) -> tuple[int, bool] | None:
-    """Read the message to reply to and whether the reply may be dropped."""
-    source = arguments.get("reply_parameters")
-    if not source:
-        old_style = arguments.get("reply_to_message_id", "")
-        return (int(old_style), is_true(arguments, "allow_sending_without_reply")) if old_style.isdigit() else None
-    try:
-        reply = json.loads(source)
-    except ValueError:
-        raise BadRequestError("can't parse reply parameters JSON object") from None
-    if not isinstance(reply, dict) or "message_id" not in reply:
-        raise BadRequestError('can\'t find field "message_id"')
-    return int(reply["message_id"]), bool(reply.get("allow_sending_without_reply"))
-
-
-def _check_reply(chat: Chat, reply_to: tuple[int, bool] | None) -> None:
-    if reply_to is None:
-        return
-    message_id, optional = reply_to
-    if not optional and chat.message(message_id) is None:
-        raise BadRequestError("message to be replied not found")
+def _thread_id(arguments: Arguments) -> int:
+    """Read the topic; what is no number is none, as on the real server."""
+    number = arguments.get("message_thread_id", "")
+    return int(number) if number.isdecimal() else 0

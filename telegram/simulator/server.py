@@ -73,6 +73,7 @@ async def running(options: SimulatorOptions) -> AsyncIterator[RunningSimulator]:
                     await server.listens.wait()
                 yield RunningSimulator(_port(calls), _port(orders), world, options.host)
             finally:
+                world.leave()
                 for server in servers:
                     server.should_exit = True
 

@@ -3,18 +3,27 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from telegram.simulator.arguments import Arguments
-from telegram.simulator.entity import Entity, check_range, cut, read_entities, utf16_length
+from telegram.simulator.arguments import Arguments, is_unicode
+from telegram.simulator.clean_text import SPACES, check_numbers, clean, is_blank, trimmed
+from telegram.simulator.entity import Entity, read_entities
 from telegram.simulator.html_text import parse_html
+from telegram.simulator.link import WrongLinkError, link_entity
+from telegram.simulator.link_preview import read_link_preview
+from telegram.simulator.markdown_text import parse_markdown_v2
+from telegram.simulator.markdown_v1 import parse_markdown
+from telegram.simulator.nesting import limited, nested
 from telegram.simulator.refusal import BadRequestError
 
 LONGEST_RAW_BYTES = 32_768
 LONGEST_TEXT = 4096
 """In code points, after parsing."""
-_CONTROL_CHARACTERS = {code: " " for code in range(32) if chr(code) != "\n"} | {ord("\r"): None}
 
 Parser = Callable[[str], tuple[str, list[Entity]]]
-PARSERS: dict[str, Parser] = {"html": parse_html}
+PARSERS: dict[str, Parser] = {
+    "html": parse_html,
+    "markdown": parse_markdown,
+    "markdownv2": parse_markdown_v2,
+}
 """By parse_mode in lower case."""
 
 
@@ -33,35 +42,51 @@ def read_text(arguments: Arguments) -> FormattedText:
         BadRequestError: empty, far too long, unknown parse mode, markup that cannot be parsed.
 
     """
+    read_link_preview(arguments)
     source = arguments.get("text", "")
     if not source:
         raise BadRequestError("message text is empty")
-    if len(source.encode()) > LONGEST_RAW_BYTES:
+    if len(source.encode(errors="surrogatepass")) > LONGEST_RAW_BYTES:
         raise BadRequestError("text is too long")
-    source = source.translate(_CONTROL_CHARACTERS)
-    mode = arguments.get("parse_mode", "").strip().lower()
+    mode = arguments.get("parse_mode", "").lower()
     if mode in ("", "none"):
         entities = arguments.get("entities")
         return FormattedText(source, read_entities(entities) if entities else [])
     if mode not in PARSERS:
         raise BadRequestError("unsupported parse_mode")
+    if not is_unicode(source):
+        raise BadRequestError("text must be encoded in UTF-8")
     return FormattedText(*PARSERS[mode](source))
 
 
 def checked_length(raw: FormattedText) -> FormattedText:
-    """Trim white space as Telegram does and check the length: a later step than parsing.
+    """Clean and trim the text as Telegram does and check its length: a later step than parsing.
 
     Raises:
-        BadRequestError: nothing is left, or more than 4096 code points.
+        BadRequestError: an entity is wrong, nothing is left, or more than 4096 code points.
 
     """
-    check_range(raw.entities, utf16_length(raw.text))
-    text = raw.text.strip()
-    if not text:
+    entities = [_checked(each) for each in raw.entities]
+    if not is_unicode(raw.text):
+        raise BadRequestError("strings must be encoded in UTF-8")
+    check_numbers(entities)
+    text, entities = clean(raw.text, nested(entities))
+    text, entities = trimmed(text, nested(entities)) if text.strip(SPACES) else ("", [])
+    if is_blank(text):
         raise BadRequestError("text must be non-empty")
     if len(text) > LONGEST_TEXT:
         raise BadRequestError("message is too long")
-    if len(text) == len(raw.text) or not raw.entities:
-        return FormattedText(text, raw.entities)
-    start = utf16_length(raw.text[: len(raw.text) - len(raw.text.lstrip())])
-    return FormattedText(text, cut(raw.entities, start, start + utf16_length(text)))
+    return FormattedText(text, nested(limited(nested(entities))))
+
+
+def _checked(entity: Entity) -> Entity:
+    if entity.type == "text_link":
+        try:
+            return link_entity(entity.argument, entity.offset, entity.length)
+        except WrongLinkError as error:
+            raise BadRequestError(f"entity URL '{entity.argument}' is invalid: {error}") from None
+    if entity.type == "text_mention" and int(entity.argument) <= 0:
+        raise BadRequestError("user not found")
+    if entity.type == "custom_emoji" and int(entity.argument) == 0:
+        raise BadRequestError("invalid custom emoji identifier specified")
+    return entity

@@ -4,31 +4,21 @@ import time
 from dataclasses import dataclass, field
 
 from telegram.simulator.arguments import Arguments
+from telegram.simulator.bot import Bot
 from telegram.simulator.chat import Chat, type_of
 from telegram.simulator.fault import FaultBook
 from telegram.simulator.flood import Flood
 from telegram.simulator.journal import Journal
+from telegram.simulator.long_poll import LongPoll
 from telegram.simulator.options import SimulatorOptions
 from telegram.simulator.refusal import BadRequestError
+from telegram.simulator.update import UpdateQueue
 
 SMALLEST_ID, LARGEST_ID = -(2**63), 2**63 - 1
 
 
-@dataclass(slots=True)
-class Bot:
-    """One bot, known by its token."""
-
-    bot_id: int
-    flood: Flood
-
-    @property
-    def username(self) -> str:
-        """Name the bot as links do."""
-        return f"vestnik_{self.bot_id}_bot"
-
-    def as_json(self) -> dict[str, object]:
-        """Write the bot as a message's sender."""
-        return {"id": self.bot_id, "is_bot": True, "first_name": "Vestnik", "username": self.username}
+FIRST_UPDATE_ID_SINCE = 1_000_000_000
+"""Update ids begin with the seconds since then. So a simulator started again repeats none that a bot has handled."""
 
 
 @dataclass(slots=True)
@@ -40,18 +30,31 @@ class World:
     chats: dict[int, Chat] = field(init=False)
     journal: Journal = field(init=False)
     faults: FaultBook = field(init=False)
+    _next_update_id: int = field(init=False, default_factory=lambda: int(time.time()) - FIRST_UPDATE_ID_SINCE)
 
     def __post_init__(self) -> None:
         """Begin with nobody."""
+        self.bots = {}
         self.reset()
 
     def reset(self) -> None:
         """Forget all but the options."""
-        now = time.monotonic()
-        self.bots = {token: Bot(_bot_id(token), Flood(self.options, now)) for token in self.options.tokens}
+        self.leave()
+        self.bots = {token: self._new_bot(token) for token in self.options.tokens}
         self.chats = {}
         self.journal = Journal()
         self.faults = FaultBook()
+
+    def leave(self) -> None:
+        """End the long polls and webhooks."""
+        for bot in self.bots.values():
+            bot.leave()
+            # Whoever polls on with the last offset must not thereby acknowledge what comes after a reset.
+            self._next_update_id = max(self._next_update_id, bot.updates.next_id)
+
+    def bot(self, bot_id: int | None) -> Bot | None:
+        """Find a bot by its number; the first without one."""
+        return next((bot for bot in self.bots.values() if bot_id in (None, bot.bot_id)), None)
 
     def chat(self, chat_id: int) -> Chat | None:
         """Find a chat."""
@@ -78,6 +81,11 @@ class World:
         if chat is None:
             raise BadRequestError("chat not found")
         return chat
+
+    def _new_bot(self, token: str) -> Bot:
+        flood = Flood(self.options, time.monotonic())
+        poll = LongPoll(patient=not self.options.no_limits)
+        return Bot(_bot_id(token), flood, UpdateQueue(self._next_update_id), poll)
 
 
 def named_chat_id(arguments: Arguments) -> int | None:

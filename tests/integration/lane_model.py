@@ -1,10 +1,12 @@
 """What must hold of lanes and deliveries whatever happens, as the database can watch it, and how attempts may end."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
 from hypothesis import strategies as st
 
+from outbox import digest
 from outbox.database import Connection, connect
 from outbox.decision import Decision, Policy, decide
 from outbox.delivery import BORN, MOVES, State
@@ -18,6 +20,7 @@ AT_ONCE, LATER = timedelta(0), timedelta(hours=1)
 # refuses whatever the state machine does not have; a final state and a token's way down are refused by it too
 WATCH = """
 create table public.move (old text, new text, primary key (old, new));
+create table public.taken (delivery_id bigint primary key, token bigint);
 create function public.watch_delivery() returns trigger language plpgsql as $$
 declare
   was text := case when tg_op = 'INSERT' then 'born' else old.state end;
@@ -27,6 +30,10 @@ begin
   end if;
   if tg_op = 'UPDATE' and new.attempts < old.attempts and not (was = 'dead' and new.state = 'pending') then
     raise exception 'attempts went down: % -> %', old.attempts, new.attempts;
+  end if;
+  if new.state = 'sending' and was <> 'sending' then
+    insert into public.taken select new.id, l.token from outbox.lane l where l.id = new.lane_id
+    on conflict (delivery_id) do update set token = excluded.token;
   end if;
   return new;
 end $$;
@@ -42,7 +49,12 @@ begin
   return new;
 end $$;
 create trigger watch before update on outbox.lane for each row execute function public.watch_lane();
-create unique index one_at_a_time on outbox.delivery (lane_id) where state = 'sending';
+"""
+
+# one message may carry many of a lane, but only those that were taken by one claim
+TWO_AT_ONCE = """
+select d.lane_id from outbox.delivery d join public.taken t on t.delivery_id = d.id
+where d.state = 'sending' group by 1 having count(distinct t.token) > 1
 """
 
 CLEAN = """
@@ -55,11 +67,12 @@ update outbox.cursor set low = pg_current_snapshot(), high = pg_current_snapshot
 # each row is a fault
 FAULTS = """
 with head as (
-  select distinct on (d.lane_id) d.lane_id, e.type from outbox.delivery d join outbox.event e on e.id = d.event_id
+  select distinct on (d.lane_id) d.lane_id, d.reason, d.due_at, e.type
+  from outbox.delivery d join outbox.event e on e.id = d.event_id
   where d.state = 'pending' order by d.lane_id, d.id
 )
 select 'sends out of turn', d.id from outbox.delivery d where d.state = 'sending' and exists (
-  select from outbox.delivery b where b.lane_id = d.lane_id and b.phase = 'open' and b.id < d.id
+  select from outbox.delivery b where b.lane_id = d.lane_id and b.state = 'pending' and b.id < d.id
   -- an operator may bring one back while another is under way
   and not exists (select from outbox.operator_action a where a.delivery_id = b.id))
 union all
@@ -79,6 +92,11 @@ where d.phase = 'open' and d.urgent and not l.urgent
 union all
 select 'is due as another type', l.id from outbox.lane l join head h on h.lane_id = l.id
 where l.due_at is not null and l.head_type <> h.type
+union all
+select 'quiet hours hold up what cannot wait', l.id from outbox.lane l join head h on h.lane_id = l.id
+where h.reason = 'quiet_hours' and l.due_at > greatest(now(), l.ready_at) and exists (
+  select from outbox.delivery u where u.lane_id = l.id and u.state = 'pending'
+  and (u.urgent or (u.expires_at > now() and u.expires_at <= h.due_at)))
 union all
 select 'came back by nobody', d.id from outbox.delivery d
 where d.reason = 'discarded' and not exists (select from outbox.operator_action a where a.delivery_id = d.id)
@@ -111,6 +129,7 @@ ENDINGS = st.sampled_from(
         Ending(Delivered(reason=Reason.UNDECODABLE)),
         Ending(Snooze(AT_ONCE, Reason.PACE)),
         Ending(Snooze(LATER, Reason.FLOOD)),
+        Ending(Snooze(LATER, Reason.QUIET_HOURS)),
         Ending(Retry(Reason.UNAVAILABLE)),
         Ending(Retry(Reason.FORBIDDEN), LinkState.SUSPENDED, link_after=24 * LATER),
         Ending(Reject(Reason.BAD_MESSAGE)),
@@ -149,6 +168,13 @@ def finish(claimed: Claimed, ending: Ending, policy: Policy) -> Finish:
         restore_links=ending.restore_links,
         every=ending.every,
     )
+
+
+def finish_all(claimed: Sequence[Claimed], ending: Ending, policy: Policy) -> list[Finish]:
+    """End an attempt with all that its message carried, as the worker does."""
+    head, *carried = claimed
+    shared = Ending(digest.of_carried(ending.outcome))
+    return [finish(head, ending, policy), *(finish(one, shared, policy) for one in carried)]
 
 
 async def watched(url: str) -> Connection:

@@ -1,15 +1,18 @@
 """G11: recognisable names, texts, chat ids and secrets are typed into commands and settings, and are not told again."""
 
+import asyncio
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from outbox import binding
 from outbox.database import Connection
 from tests.integration.canary import Kind
 from tests.integration.canary_stage import CanaryStage
 from tests.integration.stage import TYPE
+from tests.integration.test_forget import contents
 from workers.engine import Postgres
 
 if TYPE_CHECKING:
@@ -135,3 +138,35 @@ async def test_nothing_gets_out_of_a_start_that_is_refused(mine: CanaryStage, po
         assert (refused.code, name in refused.complaint) == (1, True), refused
     mine.lookout.look_into_files()
     mine.assert_clean("stderr of worker", "file .log")
+
+
+BINDING = "import os, secrets\nsecrets.token_urlsafe = lambda size: os.environ['TOKEN']"
+
+
+async def test_nothing_gets_out_of_links(mine: CanaryStage, tmp_path: Path) -> None:
+    """A binding token stands on stdout and nowhere else; the commands about links show chats only when told to."""
+    (tmp_path / "sitecustomize.py").write_text(BINDING)
+    given = {"PYTHONPATH": str(tmp_path), "TOKEN": mine.canary.binding_token}
+    shown = frozenset({Kind.PERSON})
+    await mine.people(2)
+    async with mine.lookout.kept():
+        bound = await mine.run("links", "bind", mine.recipient(0), environment=given, shown=frozenset({Kind.SECRET}))
+        assert bound.out.endswith(f"?start={mine.canary.binding_token}\n")
+        await _look_into_tables(mine)
+        assert await binding.consume(mine.stage.conn, mine.canary.binding_token) == mine.recipient(0)
+        await mine.run("links", "list", shown=shown)
+        await mine.run("links", "show", mine.recipient(1), shown=shown)
+        bad = {"recipient": mine.recipient(1), "chat_id": f"{mine.chat(1)}"}
+        assert (await mine.run("links", "import", mine.file("links.jsonl", bad))).code == 3
+        assert (await mine.run("links", "unlink", mine.recipient(1))).code == 0
+        assert (await mine.run("links", "unlink", mine.recipient(1))).code == 1
+        await _look_into_tables(mine)
+    mine.assert_clean("stdout of links", "stderr of links", "tables", "file .log")
+    for command in (("list",), ("show", mine.recipient(0))):
+        assert str(mine.chat(0)) not in (await asyncio.to_thread(mine.stage.run, "links", *command)).out
+
+
+async def _look_into_tables(mine: CanaryStage) -> None:
+    """Look for secrets in every row of every table; people and texts are at home there."""
+    for rows in (await contents(mine.stage.conn)).values():
+        mine.search.look("tables", "\n".join(rows).encode(), allowed=frozenset({Kind.PERSON, Kind.TEXT}))

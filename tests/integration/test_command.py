@@ -269,7 +269,7 @@ async def test_recipients_import_writes_people_and_links(stage: Stage) -> None:
 
 
 BAD_PEOPLE: dict[str, tuple[object, str]] = {
-    "no JSON": ("{", "line 2: no JSON, "),
+    "no JSON": ("{", "line 2: no JSON: "),
     "no recipient": ({"name": "Анна Каренина"}, "line 2: recipient: "),
     "empty recipient": ({**PERSON, "recipient": ""}, "line 2: recipient: "),
     "bad locale": ({**PERSON, "locale": "Анна Каренина"}, "line 2: locale: "),

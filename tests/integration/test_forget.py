@@ -5,13 +5,14 @@ from datetime import UTC, datetime, timedelta
 import asyncpg
 import pytest
 
-from outbox import event, lane, proof, recipient, record, relay
+from outbox import binding, event, lane, preference, proof, recipient, record, relay, update
 from outbox.channel import Channel
 from outbox.database import Connection
 from outbox.decision import Decision
 from outbox.delivery import State
 from outbox.fan_out import Route
 from outbox.outcome import Delivered, Reason, Reject
+from outbox.preference import Quiet
 from outbox.recipient import Profile
 from outbox.record import Finish
 
@@ -42,12 +43,22 @@ async def contents(conn: Connection) -> dict[str, list[str]]:
     return {table: [row[0] for row in await conn.fetch(query.format(table))] for table in tables}
 
 
+async def choose(conn: Connection) -> None:
+    """Let the person choose all there is to choose, and write to the bot."""
+    await preference.switch(conn, ID, "muted", Channel.INAPP, enabled=False)
+    await preference.set_quiet(conn, ID, Quiet.SILENT)
+    await preference.set_zone(conn, ID, "Europe/Vienna")
+    await binding.request(conn, ID)
+    for number, chat_id in enumerate((OLD_CHAT, CHAT, 5)):
+        assert await update.first(conn, 1, number, chat_id)
+
+
 async def live(conn: Connection) -> None:
     """Let the person be known, linked twice, muted, written to and read in every way there is."""
     others = [Profile("bob", "Bob", chat_id=5)]
     await recipient.save(conn, [Profile(ID, NAME, "en", "Europe/Vienna", OLD_CHAT), *others])
     await recipient.save(conn, [Profile(ID, NAME, "en", "Europe/Vienna", CHAT)])
-    await conn.execute("insert into outbox.preference values ($1, 'muted', 'inapp', false)", ID)
+    await choose(conn)
     await event.emit(conn, "t", [ID], {"to": NAME, "chat": CHAT})
     await event.emit(conn, "t", [ID], {"to": NAME})
     await event.emit(conn, "t", [ID, "bob"], {"sum": 7})
@@ -62,6 +73,8 @@ async def live(conn: Connection) -> None:
         claimed = [one for one in await lane.claim(conn, Channel.TELEGRAM, 10) if one.recipient == ID]
         await record.record(conn, [Finish(one, outcome, decision) for one in claimed])
     await conn.execute("update outbox.notification set read_at = now() where event_id = 1")
+    edited = "insert into outbox.live_message select id, 'k', $2, 99 from outbox.lane where recipient = $1"
+    await conn.execute(edited, ID, CHAT)
     await event.emit(conn, "t", [ID], {"not": "relayed", "to": NAME})
 
 
@@ -74,6 +87,10 @@ async def test_nothing_of_the_person_is_left(conn: Connection) -> None:
         "outbox.recipient",
         "outbox.preference",
         "outbox.telegram_link",
+        "outbox.link_audit",
+        "outbox.binding_request",
+        "outbox.telegram_update",
+        "outbox.live_message",
         "outbox.lane",
         "outbox.delivery",
         "outbox.inbox",
@@ -136,7 +153,7 @@ async def test_the_others_keep_everything(conn: Connection) -> None:
     """Who shared an event with a forgotten person keeps notification, delivery, link and the event's payload."""
     await live(conn)
     theirs = "select count(*) from outbox.{} where recipient = 'bob'"
-    tables = ("notification", "delivery", "telegram_link", "recipient", "inbox", "lane")
+    tables = ("notification", "delivery", "telegram_link", "link_audit", "recipient", "inbox", "lane")
     before = {table: await conn.fetchval(theirs.format(table)) for table in tables}
     await conn.execute("select outbox.forget($1)", ID)
 

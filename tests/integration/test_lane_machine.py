@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
 from hypothesis.stateful import run_state_machine_as_test as run_machine
 
-from outbox import lane, operator_action, record, relay
+from outbox import digest, lane, operator_action, record, relay
 from outbox import link as link_
 from outbox.channel import Channel
 from outbox.database import Connection
@@ -34,8 +34,10 @@ from tests.integration.lane_model import (
     LOST,
     OUT_OF_ORDER,
     POLICIES,
+    TWO_AT_ONCE,
     Ending,
     finish,
+    finish_all,
     watched,
 )
 from tests.integration.test_fan_out import ROUTES, relay_all
@@ -50,6 +52,15 @@ LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
 ACTIONS = [*Action, Action.REPLAY, Action.RESEND]
 """Those that bring a delivery back more often than those that end it."""
+
+LISTED = frozenset({"order.paid", "login.code", "news.weekly"})
+"""Types that one message may list: those that are not urgent."""
+HELD = """
+select exists (
+  select from outbox.lane l join outbox.delivery d on d.lane_id = l.id
+  where l.id = $1 and l.token = $2 and d.id = $3 and d.state = 'sending'
+)
+"""
 
 DEAD, FAILED = Ending(Reject(Reason.BAD_MESSAGE)), Ending(Retry(Reason.UNAVAILABLE))
 
@@ -66,10 +77,14 @@ update outbox.telegram_link set fault_since = fault_since - interval '13 hours' 
 UNLINK = "update outbox.telegram_link set unlinked_at = now() where recipient = $1 and unlinked_at is null"
 
 
+Attempted = tuple[Claimed, ...]
+"""A lane's head, and what one message carries with it."""
+
+
 class LaneMachine(RuleBasedStateMachine):
     """Several workers' lives on one outbox, with its people and its operators, one step at a time."""
 
-    claims: Bundle[Claimed] = Bundle("claims")
+    claims: Bundle[Attempted] = Bundle("claims")
 
     def __init__(self, runner: asyncio.Runner, conn: Connection) -> None:
         super().__init__()
@@ -123,34 +138,57 @@ class LaneMachine(RuleBasedStateMachine):
         """Relay a batch."""
         self.run(relay.step(self.conn, ROUTES, limit))
 
-    @rule(target=claims, limit=st.integers(1, 3))
-    def claim(self, limit: int) -> Any:
+    @rule(target=claims, limit=st.integers(1, 3), folds=st.booleans())
+    def claim(self, limit: int, folds: bool) -> Any:  # noqa: FBT001 (drawn)
         """Claim lanes, each by its first delivery; whoever never ends what it claimed has crashed."""
+        return multiple(*self._claim(limit, folds=folds))
+
+    def _claim(self, limit: int, *, folds: bool) -> list[Attempted]:
         claimed = self.run(lane.claim(self.conn, Channel.TELEGRAM, limit))
         assert self.run(self.conn.fetch(OUT_OF_ORDER, [one.delivery_id for one in claimed])) == []
-        return multiple(*claimed)
+        return [self._fold(one) if folds else (one,) for one in claimed]
 
-    @rule(endings=st.lists(ENDINGS, min_size=1, max_size=3), policy=POLICIES)
-    def work(self, endings: list[Ending], policy: Policy) -> None:
+    def _fold(self, head: Claimed) -> Attempted:
+        """Let one message carry what follows, as far as it may be listed."""
+        if head.type not in LISTED:
+            return (head,)
+        following = self.run(digest.following(self.conn, head, LISTED, 3, 3))
+        carries = self.run(digest.carry(self.conn, head, following))
+        assert carries, "nobody else has been at work"
+        return (head, *following)
+
+    @rule(endings=st.lists(ENDINGS, min_size=1, max_size=3), policy=POLICIES, folds=st.booleans())
+    def work(self, endings: list[Ending], policy: Policy, folds: bool) -> None:  # noqa: FBT001 (drawn)
         """Claim lanes and end their attempts at once."""
-        claimed = self.run(lane.claim(self.conn, Channel.TELEGRAM, len(endings)))
-        for one, ending in zip(claimed, endings, strict=False):
+        for one, ending in zip(self._claim(len(endings), folds=folds), endings, strict=False):
             self._record([one], ending, policy)
 
+    @rule(claimed=claims)
+    def carry_more(self, claimed: Attempted) -> None:
+        """Try to take what follows under a claim that has perhaps ended: it takes nothing then."""
+        head = claimed[0]
+        held = self.run(self.conn.fetchval(HELD, head.lane_id, head.token, head.delivery_id))
+        following = self.run(digest.following(self.conn, head, LISTED, 3, 3))
+        if not held and following:
+            assert not self.run(digest.carry(self.conn, head, following))
+
     @rule(claimed=st.lists(claims, min_size=1, max_size=3, unique=True), ending=ENDINGS, policy=POLICIES)
-    def end(self, claimed: list[Claimed], ending: Ending, policy: Policy) -> None:
+    def end(self, claimed: list[Attempted], ending: Ending, policy: Policy) -> None:
         """Record the ends of attempts, perhaps of such as have ended or lost their lease before."""
         self._record(claimed, ending, policy)
 
     @rule(claimed=consumes(claims), ending=ENDINGS, policy=POLICIES)
-    def end_for_good(self, claimed: Claimed, ending: Ending, policy: Policy) -> None:
+    def end_for_good(self, claimed: Attempted, ending: Ending, policy: Policy) -> None:
         """Record the end of an attempt and forget about it."""
         self._record([claimed], ending, policy)
 
-    def _record(self, claimed: list[Claimed], ending: Ending, policy: Policy) -> None:
+    def _record(self, attempted: list[Attempted], ending: Ending, policy: Policy) -> None:
+        claimed = [one for each in attempted for one in each]
+        finishes = [one for each in attempted for one in finish_all(each, ending, policy)]
+
         async def go() -> None:
             held = {(row["id"], row["token"]) for row in await self.conn.fetch("select id, token from outbox.lane")}
-            recorded = await record.record(self.conn, [finish(one, ending, policy) for one in claimed])
+            recorded = await record.record(self.conn, finishes)
             assert recorded.won <= {one.delivery_id for one in claimed if (one.lane_id, one.token) in held}
 
         self.run(go())
@@ -164,11 +202,13 @@ class LaneMachine(RuleBasedStateMachine):
     def take_over(self, settles: bool, policy: Policy) -> Any:  # noqa: FBT001 (drawn)
         """Take over what ended, and settle it since nobody knows what came of it, or crash over it."""
         self.run(self.conn.execute(ENDED))
-        taken = self.run(lane.take_ended(self.conn, 10))
+        lanes: dict[int, Attempted] = {}
+        for one in self.run(lane.take_ended(self.conn, 10)):
+            lanes[one.lane_id] = (*lanes.get(one.lane_id, ()), one)
         if settles:
-            self._record(taken, LOST, policy)
+            self._record(list(lanes.values()), LOST, policy)
             return multiple()
-        return multiple(*taken)
+        return multiple(*lanes.values())
 
     @rule()
     def time_passes(self) -> None:
@@ -213,6 +253,7 @@ class LaneMachine(RuleBasedStateMachine):
     def nothing_is_out_of_place(self) -> None:
         """Hold that each open delivery is in its turn and its lane knows of it."""
         assert self.run(self.conn.fetch(FAULTS)) == []
+        assert self.run(self.conn.fetch(TWO_AT_ONCE)) == []
 
     @invariant()
     def final_states_stay_final(self) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from outbox import link, recipient
 from outbox.database import Connection
-from outbox.link import LinkState, Refusal
+from outbox.link import How, LinkState, Refusal
 from outbox.recipient import Profile
 
 HOUR = timedelta(hours=1)
@@ -103,3 +103,33 @@ async def test_a_link_that_has_ended_is_left_alone(conn: Connection) -> None:
     """A refusal says nothing about a link that is not there any more."""
     await conn.execute("update outbox.telegram_link set unlinked_at = now() where recipient = 'anna'")
     assert await link.refuse(conn, [BLOCKED]) == {}
+
+
+async def changes(conn: Connection, who: str = "anna") -> list[str]:
+    """List what the audit says has become of somebody's links by sends."""
+    return [one.change for one in await link.audit(conn, who) if one.how == How.SEND]
+
+
+async def test_only_a_change_is_audited(conn: Connection) -> None:
+    """Refusals and successes that change no state leave no row in the audit; each change leaves one."""
+    await link.clear(conn, ["anna", "boris"])
+    await link.refuse(conn, [NOT_FOUND])
+    assert await changes(conn) == []
+    for _ in range(2):
+        await link.refuse(conn, [BLOCKED])
+    await link.refuse(conn, [Refusal("anna", "no_rights", LinkState.SUSPENDED)])
+    for _ in range(2):
+        await link.clear(conn, ["anna", "boris"])
+    await link.refuse(conn, [BLOCKED])
+    await link.restore(conn, HOUR)
+    assert await changes(conn) == ["blocked", "suspended", "active", "blocked", "active"]
+    assert await changes(conn, "boris") == []
+
+
+async def test_a_chat_that_moves_is_audited(conn: Connection) -> None:
+    """A new chat id is noted once, and whoever had it is displaced and told."""
+    for _ in range(2):
+        await link.migrate(conn, {"anna": 2})
+    assert (await changes(conn), await changes(conn, "boris")) == (["migrated"], ["displaced"])
+    told = await conn.fetch("select type, recipients from outbox.event")
+    assert [tuple(row) for row in told] == [("vestnik.chat_displaced", ["boris"])]

@@ -9,12 +9,25 @@ from typing import Any, NamedTuple
 import asyncpg
 import pytest
 
-from outbox import backlog, cursor, due, fan_out, lane, link, record, wake_up
+from outbox import (
+    backlog,
+    cursor,
+    digest,
+    due,
+    fan_out,
+    lane,
+    link_state,
+    linking,
+    live_message,
+    record,
+    waiting,
+    wake_up,
+)
 from outbox.database import connect
 from tests.conftest import TEMPLATE
 from workers.engine import Postgres
 
-BIG = {"event", "delivery", "lane", "relayed", "telegram_link", "recipient", "preference"}
+BIG = {"event", "delivery", "lane", "relayed", "telegram_link", "recipient", "preference", "live_message"}
 ROWS = 60_000
 SMALL = 1_000
 """How many rows there were when the tables were analyzed for the last time."""
@@ -24,7 +37,9 @@ MOST = 10
 # autovacuum would analyze whenever it likes: here the tables are analyzed when the test says so
 STILL = """
 do $$ declare t text; begin
-  foreach t in array array['event', 'delivery', 'lane', 'relayed', 'telegram_link', 'recipient', 'preference'] loop
+  foreach t in array array[
+    'event', 'delivery', 'lane', 'relayed', 'telegram_link', 'recipient', 'preference', 'live_message'
+  ] loop
     execute format('alter table outbox.%I set (autovacuum_enabled = off)', t);
   end loop;
 end $$
@@ -50,6 +65,7 @@ insert into outbox.delivery (event_id, lane_id, channel, recipient, urgent, stat
     case when n % 10 < 2 then 'pending' when n % 100 = 2 then 'sending' else 'sent' end,
     case when n % 10 >= 2 and n % 100 <> 2 then now() end
   from n;
+insert into outbox.live_message (lane_id, key, chat_id, message_id) select n, 'key', n, n from n;
 drop table n;
 """
 
@@ -101,9 +117,11 @@ STATEMENTS = [
     Hot(
         "wake",
         wake_up.WAKE,
-        f"{LANES}, array_fill('t'::text, array[300]), array_fill(true, array[300])",
-        {"lane_pkey"},
+        f"{LANES}, array_fill('t'::text, array[300]), array_fill(true, array[300]), array_fill(now(), array[300])",
+        {"lane_pkey", "delivery_open"},
     ),
+    Hot("lane_of", wake_up.LANE, "'telegram', 'u-7'", {"lane_channel_recipient_key"}),
+    Hot("look_again", wake_up.LOOK_AGAIN, "7", {"lane_pkey", "delivery_open", "delivery_pkey"}),
     Hot("requeue", wake_up.REQUEUE, LANES, {"lane_pkey", "delivery_open", "event_pkey", "delivery_urgent"}),
     Hot(
         "pace",
@@ -116,15 +134,24 @@ STATEMENTS = [
     Hot("lanes", backlog.LANES, "", {"lane_due_type"}, frozenset({"lane_due_type"})),
     Hot("take_ended", lane.TAKE_ENDED, "500, interval '45 seconds'", {"lane_lease", "lane_pkey"}),
     Hot("load_sending", lane.LOAD_SENDING, f"{LANES}, {TOKENS}", {"delivery_open", "event_pkey"}),
-    Hot("skip_rest", record.SKIP_REST, f"{LANES}, array_fill('blocked'::text, array[300])", {"delivery_open"}),
-    Hot("migrate", link.MIGRATE, f"{PEOPLE}, {LANES}", {"telegram_link_recipient"}),
+    Hot("skip", waiting.SKIP, f"{LANES}, array_fill('blocked'::text, array[300])", {"delivery_open"}),
+    Hot(
+        "following",
+        digest.FOLLOWING,
+        "1, 1, 49, 49, array['type-0', 'type-1']",
+        {"delivery_open", "event_pkey"},
+    ),
+    Hot("carry", digest.CARRY, f"1, 1, {LANES}", {"lane_pkey", "delivery_pkey"}),
+    Hot("live message", live_message.FIND, "1, 'key', 1, interval '1 day'", {"live_message_pkey"}),
+    Hot("prune", live_message.PRUNE, f"1, 'key', {LIMIT}, interval '1 day'", {"live_message_pkey"}),
+    Hot("migrate", linking.MIGRATE, f"{PEOPLE}, {LANES}", {"telegram_link_recipient"}),
     Hot(
         "refuse",
-        link.REFUSE,
+        link_state.REFUSE,
         f"{PEOPLE}, {PEOPLE}, array_fill('blocked'::text, array[300]), array_fill(interval '0', array[300])",
         {"telegram_link_recipient", "telegram_link_pkey"},
     ),
-    Hot("clear", link.CLEAR, PEOPLE, {"telegram_link_recipient"}),
+    Hot("clear", link_state.CLEAR, PEOPLE, {"telegram_link_recipient"}),
     Hot("peek", cursor.PEEK, "'relay'", {"event_window", "cursor_pkey", "scheduled_due"}),
     Hot("read", cursor.READ, f"{LOW}, {HIGH}, '0', 0, {LIMIT}", {"event_window"}),
     Hot(

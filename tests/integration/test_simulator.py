@@ -121,6 +121,7 @@ async def test_aiogram_works_against_it_unchanged(client: Client, bot: Bot) -> N
     assert seen.pop("date") == int(sent.date.timestamp())
     assert seen == {
         "message_id": 1,
+        "from": "bot",
         "text": "Выплата 😀 <1>",
         "entities": [{"offset": 0, "length": 7, "type": "bold"}],
         "reply_markup": {"inline_keyboard": [[{"text": "Открыть", "url": "https://example.com/"}]]},

@@ -10,8 +10,9 @@ import pytest
 from outbox.channel import Channel
 from outbox.database import Connection
 from outbox.delivery import State
-from outbox.link import LinkState
+from outbox.link import Change, How, LinkState
 from outbox.outcome import Outcome
+from outbox.preference import Quiet
 
 CONSTRAINT = """
 select pg_get_constraintdef(oid) from pg_constraint where conrelid = $1::text::regclass and conname = $2
@@ -30,6 +31,9 @@ WORDS: list[tuple[str, str, type[StrEnum]]] = [
     ("outbox.preference", "preference_channel_known", Channel),
     ("outbox.relayed", "relayed_channels_known", Channel),
     ("outbox.telegram_link", "telegram_link_state_known", LinkState),
+    ("outbox.link_audit", "link_audit_change_known", Change),
+    ("outbox.link_audit", "link_audit_how_known", How),
+    ("outbox.recipient", "recipient_quiet_known", Quiet),
 ]
 OPEN = {State.PENDING, State.SENDING}
 NEED_A_REASON = {State.SKIPPED, State.EXPIRED, State.DEAD, State.UNKNOWN}

@@ -8,7 +8,7 @@ from outbox.outcome import Delivered, Reason, Reject, Retry, Snooze, Unknown
 from telegram.answer import Phase
 from telegram.simulator import DEVELOPMENT_TOKEN
 from telegram.simulator.fault import Fault, FaultKind
-from telegram.verdict import Degrade, Gate, GateScope, LinkChange, Verdict
+from telegram.verdict import Degrade, EditFault, Gate, GateScope, LinkChange, Verdict
 
 CHAT, GROUP, SUPERGROUP = 1001, -55, -1001234567890
 
@@ -152,6 +152,9 @@ CASES = [
     Case("bot refused", Elsewhere(token="4242:another-bots-token"), replace(BOT_REFUSED, status=401)),
     Case("bot refused", Elsewhere(path="/nowhere"), replace(BOT_REFUSED, status=404)),
     Case("bot refused", Page(404), replace(BOT_REFUSED, status=404)),
+    # to a message that is sent anew these mean no more than any other 400
+    refused("not modified", 400, "Bad Request: message is not modified", replace(BAD_REQUEST, edit=EditFault.SAME)),
+    refused("not editable", 400, "Bad Request: message to edit not found", replace(BAD_REQUEST, edit=EditFault.GONE)),
     refused("other 400", 400, "Bad Request: something new", BAD_REQUEST),
     refused("other 400", 413, "Request Entity Too Large", BAD_REQUEST),
     Case("gateway timeout", Page(504), Verdict(Unknown(Reason.LOST_ANSWER), outage=True, status=504)),

@@ -40,7 +40,7 @@ def test_five_types_go_to_telegram_and_all_into_the_inbox(catalog: Catalog) -> N
     both = {"invitation.created", "application.accepted", "submission.reviewed", "payout.paid", "dispute.opened"}
     inbox = {"application.received", "escrow.funded", "job.closed", "message.created", "review.received"}
     assert {name for name, known in catalog.types.items() if Channel.TELEGRAM in known.channels} == both
-    own = {"vestnik.delivery_held", "vestnik.chat_refused"}
+    own = {"vestnik.delivery_held", "vestnik.chat_refused", "vestnik.chat_displaced"}
     assert {name for name, known in catalog.types.items() if Channel.INAPP in known.channels} == both | inbox | own
     assert set(json.loads((MARKETPLACE / "expected.json").read_text(encoding="utf-8"))["telegram_types"]) == both
 

@@ -11,7 +11,7 @@ from outbox.link import LinkState
 from outbox.outcome import Delivered, Reason, Reject, Retry, Snooze, Unknown
 from telegram.answer import Answer, Lost, NotSent, Phase, Refused, Taken, Undecodable, read_answer, status_label
 from telegram.classification import RULES, classify, rule_for
-from telegram.verdict import Degrade, Gate, GateScope, LinkChange, Verdict
+from telegram.verdict import Degrade, EditFault, Gate, GateScope, LinkChange, Verdict
 
 BLOCKED = Verdict(Reject(Reason.BLOCKED), link=LinkChange(LinkState.BLOCKED), status=403)
 UNREACHABLE = Verdict(Reject(Reason.UNREACHABLE), link=LinkChange(LinkState.UNREACHABLE), status=403)
@@ -28,6 +28,8 @@ TOPIC = Verdict(Reject(Reason.TOPIC), degrade=Degrade.TOPIC, status=400)
 TOO_LONG = Verdict(Reject(Reason.BAD_MESSAGE), degrade=Degrade.LENGTH, status=400)
 BUTTON = Verdict(Reject(Reason.BAD_MESSAGE), degrade=Degrade.BUTTON, status=400)
 BAD_REQUEST = Verdict(Reject(Reason.BAD_REQUEST), status=400)
+SAME = replace(BAD_REQUEST, edit=EditFault.SAME)
+GONE = replace(BAD_REQUEST, edit=EditFault.GONE)
 REFUSED_BOT = Verdict(Snooze(timedelta(seconds=10), Reason.BOT_REFUSED), stop_bot=True)
 OUTAGE = Verdict(Retry(Reason.UNAVAILABLE), outage=True)
 LOST = Verdict(Unknown(Reason.LOST_ANSWER), outage=True)
@@ -64,6 +66,14 @@ REFUSALS = [
     (400, "Bad Request: BUTTON_URL_INVALID", BUTTON),
     (400, "Bad Request: can't parse inline keyboard button: Text buttons are unallowed", BUTTON),
     (400, "Bad Request: message text is empty", Verdict(Reject(Reason.BAD_MESSAGE), status=400)),
+    (400, "Bad Request: message is not modified: specified new message content and reply markup are exactly", SAME),
+    (400, "Bad Request: MESSAGE_NOT_MODIFIED", SAME),
+    (400, "Bad Request: message to edit not found", GONE),
+    (400, "Bad Request: message can't be edited", GONE),
+    (400, "Bad Request: there is no text in the message to edit", GONE),
+    (400, "Bad Request: MESSAGE_ID_INVALID", GONE),
+    (400, "Bad Request: MESSAGE_EDIT_TIME_EXPIRED", GONE),
+    (403, "Forbidden: MESSAGE_AUTHOR_REQUIRED", replace(GONE, status=403)),
     (400, "Bad Request: something new", BAD_REQUEST),
     (413, "Request Entity Too Large", replace(BAD_REQUEST, status=413)),
     (401, "Unauthorized", replace(REFUSED_BOT, status=401)),

@@ -6,7 +6,15 @@ import pytest
 from outbox import catalog_check as plain_check
 from outbox.catalog import Catalog, load
 from outbox.channel import Channel
-from outbox.own_event import CHAT_REFUSED, DELIVERY_HELD, OwnEvent, chat_refused, delivery_held
+from outbox.own_event import (
+    CHAT_DISPLACED,
+    CHAT_REFUSED,
+    DELIVERY_HELD,
+    OwnEvent,
+    chat_displaced,
+    chat_refused,
+    delivery_held,
+)
 from outbox.text import Part
 from telegram import catalog_check as telegram_check
 from tests.unit.small_catalog import EN, ORDER, RU, SETTINGS, TYPE, write
@@ -17,6 +25,9 @@ HELD_EN = "Nobody knows whether a message arrived: payout.paid"
 HELD_RU = "Неизвестно, дошло ли сообщение: payout.paid"
 REFUSED_EN = "Telegram messages no longer reach your chat"
 REFUSED_RU = "Сообщения Telegram больше не доходят до вашего чата"
+DISPLACED_EN = "Your Telegram chat was connected to another account"
+DISPLACED_RU = "Ваш чат Telegram подключён к другой учётной записи"
+OWN = [DELIVERY_HELD, CHAT_REFUSED, CHAT_DISPLACED]
 OWN_HELD = """
 [types."vestnik.delivery_held"]
 category = "orders"
@@ -67,28 +78,35 @@ def test_a_recipient_is_told_of_a_chat_that_refuses() -> None:
     assert chat_refused("anna", 17) == OwnEvent(CHAT_REFUSED, ("anna",), {}, "vestnik.chat_refused:17")
 
 
+def test_a_recipient_is_told_of_a_chat_that_is_anothers_now() -> None:
+    """The event goes to who had the chat, once for each link that ended, and its key does not name them."""
+    assert chat_displaced("anna", 17) == OwnEvent(CHAT_DISPLACED, ("anna",), {}, "vestnik.chat_displaced:17")
+
+
 def test_every_catalog_has_the_own_types(tmp_path: Path) -> None:
-    """A catalog that does not mention them gets both, for the inbox only, and keeps its own type first."""
+    """A catalog that does not mention them gets all, for the inbox only, and keeps its own type first."""
     catalog = load(write(tmp_path))
-    assert list(catalog.types) == [ORDER, DELIVERY_HELD, CHAT_REFUSED]
-    for name in (DELIVERY_HELD, CHAT_REFUSED):
+    assert list(catalog.types) == [ORDER, *OWN]
+    for name in OWN:
         known = catalog.types[name]
         assert (known.category, known.channels) == ("vestnik", frozenset({Channel.INAPP}))
     assert list(catalog.languages) == ["en", "ru"]
 
 
 @pytest.mark.parametrize(
-    ("language", "held", "refused", "category"),
-    [("en", HELD_EN, REFUSED_EN, "Message delivery"), ("ru", HELD_RU, REFUSED_RU, "Доставка сообщений")],
+    ("language", "titles", "category"),
+    [
+        ("en", [HELD_EN, REFUSED_EN, DISPLACED_EN], "Message delivery"),
+        ("ru", [HELD_RU, REFUSED_RU, DISPLACED_RU], "Доставка сообщений"),
+    ],
 )
-def test_they_speak_english_and_russian(tmp_path: Path, language: str, held: str, refused: str, category: str) -> None:
+def test_they_speak_english_and_russian(tmp_path: Path, language: str, titles: list[str], category: str) -> None:
     """Title and category are in the reader's language, and the operator's body names the command."""
     catalog = load(write(tmp_path))
-    assert catalog.title(DELIVERY_HELD, language, PAYLOAD) == held
-    assert catalog.title(CHAT_REFUSED, language, {}) == refused
+    assert [catalog.title(name, language, PAYLOAD) for name in OWN] == titles
     assert catalog.category_name(CHAT_REFUSED, language) == category
     assert catalog.render(DELIVERY_HELD, language, PAYLOAD).body.endswith(": vestnik unknown list")
-    assert catalog.render(CHAT_REFUSED, language, {}).body
+    assert all(catalog.render(name, language, PAYLOAD).body for name in OWN)
 
 
 @pytest.mark.parametrize(
@@ -98,7 +116,7 @@ def test_another_language_shows_the_nearest(tmp_path: Path, language: str, held:
     """A language with a region has its own language's texts; what Vestnik does not speak at all has the English."""
     catalog = alone(tmp_path, language)
     assert catalog.title(DELIVERY_HELD, language, PAYLOAD) == held
-    assert set(catalog.languages[language.lower()].texts) == {ORDER, DELIVERY_HELD, CHAT_REFUSED}
+    assert set(catalog.languages[language.lower()].texts) == {ORDER, *OWN}
     assert set(catalog.languages[language.lower()].categories) == {"orders", "vestnik"}
 
 
@@ -122,8 +140,9 @@ def test_the_applications_type_wins(tmp_path: Path) -> None:
 
 
 def test_a_category_that_no_type_uses_is_not_there(tmp_path: Path) -> None:
-    """Where both types have moved elsewhere nobody is offered an empty category."""
-    catalog = load(write(tmp_path, types=TYPE + OWN_HELD + OWN_HELD.replace("delivery_held", "chat_refused")))
+    """Where all types have moved elsewhere nobody is offered an empty category."""
+    moved = "".join(OWN_HELD.replace(DELIVERY_HELD, name) for name in OWN)
+    catalog = load(write(tmp_path, types=TYPE + moved))
     assert set(catalog.languages["en"].categories) == {"orders"}
 
 
@@ -154,7 +173,7 @@ def test_the_check_renders_them(tmp_path: Path, language: str) -> None:
     catalog = alone(tmp_path, language)
     assert plain_check.check(catalog) == []
     assert telegram_check.check(catalog) == []
-    for name in (DELIVERY_HELD, CHAT_REFUSED):
+    for name in OWN:
         assert set(catalog.languages[language].texts[name].templates) == {Part.TITLE, Part.BODY}
         assert catalog.render(name, language, catalog.types[name].sample).title
 

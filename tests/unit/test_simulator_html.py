@@ -71,6 +71,12 @@ def test_each_tag_becomes_its_entity(tag: str, kind: str) -> None:
         ),
         ('<code class="language-python">x</code>', {"offset": 0, "length": 1, "type": "code"}),
         (
+            '<code class="language-python"><pre>x</pre></code>',
+            {"offset": 0, "length": 1, "type": "pre", "language": "python"},
+        ),
+        ("<blockquote cite expandable=no>x</>", {"offset": 0, "length": 1, "type": "expandable_blockquote"}),
+        ("<a href>example.com</a>", {"offset": 0, "length": 11, "type": "text_link", "url": "http://example.com/"}),
+        (
             '<tg-emoji emoji-id="5368324170671202286">👍</tg-emoji>',
             {"offset": 0, "length": 2, "type": "custom_emoji", "custom_emoji_id": "5368324170671202286"},
         ),
@@ -88,8 +94,8 @@ def test_offsets_count_utf16_units() -> None:
 
 
 def test_nested_entities_come_from_the_outside_in() -> None:
-    """Entities are ordered by offset, the longer first; nothing is nested in code."""
-    assert entities_of("<i>a<b>b</b></i><code>c<b>d</b></code>") == [
+    """Entities are ordered by offset, the longer first."""
+    assert entities_of("<i>a<b>b</b></i><code>cd</code>") == [
         {"offset": 0, "length": 2, "type": "italic"},
         {"offset": 1, "length": 1, "type": "bold"},
         {"offset": 2, "length": 2, "type": "code"},
@@ -131,7 +137,18 @@ def test_references_are_decoded_once(source: str, text: str) -> None:
         ("<b>x</b", "Unclosed end tag at byte offset 4"),
         ("<b", "Unclosed start tag at byte offset 0"),
         ('<a href="x', "Unclosed start tag at byte offset 0"),
-        ("<a href>x</a>", 'Expected equal sign in declaration of an attribute of the tag "a" at byte offset 0'),
+        ("<i =x>", 'Empty attribute name in the tag "i" at byte offset 0'),
+        ("<i a", 'Unclosed start tag "i" at byte offset 0'),
+        ("<i a = ", 'Unclosed start tag "i" at byte offset 0'),
+        ("<Я>", 'Unsupported start tag "Я" at byte offset 0'),
+        ("<b\0>x</b>", "Unclosed start tag at byte offset 0"),
+        (
+            "&#xD83D;&#xDE00;",
+            (
+                "Text contains invalid Unicode characters after decoding HTML entities, "
+                "check for unmatched surrogate code units"
+            ),
+        ),
         ("<span>x</span>", 'Tag "span" must have class "tg-spoiler" at byte offset 0'),
         ("<a href=x_y>x</a>", "Unexpected end of name token at byte offset 8"),
         ('<tg-emoji emoji-id="x">y</tg-emoji>', "Invalid custom emoji identifier specified"),

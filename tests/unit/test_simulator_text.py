@@ -38,10 +38,10 @@ def test_length_is_counted_after_parsing_in_code_points() -> None:
 
 
 def test_white_space_around_the_text_is_trimmed_with_its_entities() -> None:
-    """What the person sees has no white space around it, and the entities still fit."""
+    """White space is cut at the end, and in front as far as the first entity."""
     seen = checked_length(read_text({"text": " \n<b> 😀 </b> ", "parse_mode": "HTML"}))
-    assert seen.text == "😀"
-    assert seen.entities == [Entity("bold", 0, 2)]
+    assert seen.text == " 😀"
+    assert seen.entities == [Entity("bold", 0, 3)]
 
 
 def test_white_space_alone_is_no_text() -> None:
@@ -54,6 +54,8 @@ def test_white_space_alone_is_no_text() -> None:
     ("offset", "length", "fault"),
     [
         (-1, 1, "receive an entity with incorrect offset -1"),
+        (1, -1, "receive an entity with incorrect length -1"),
+        (5, 1, "entity beginning at UTF-16 offset 5 ends after the end of the text at UTF-16 offset 6"),
         (100, 1, "entity begins after the end of the text at UTF-16 offset 100"),
         (
             0,
@@ -67,3 +69,31 @@ def test_entities_outside_the_text_are_refused(offset: int, length: int, fault: 
     entities = f'[{{"type": "bold", "offset": {offset}, "length": {length}}}]'
     with pytest.raises(BadRequestError, match=fault):
         checked_length(read_text({"text": "hello", "entities": entities}))
+
+
+@pytest.mark.parametrize(
+    ("offset", "length", "fault"),
+    [
+        (1, 2, "entity begins in a middle of a UTF-16 symbol at byte offset 4"),
+        (0, 1, "entity beginning at UTF-16 offset 0 ends in a middle of a UTF-16 symbol at byte offset 4"),
+    ],
+)
+def test_an_entity_may_not_halve_a_character(offset: int, length: int, fault: str) -> None:
+    """An entity given by the client must not lie within a surrogate pair."""
+    entities = f'[{{"type": "bold", "offset": {offset}, "length": {length}}}]'
+    with pytest.raises(BadRequestError, match=fault):
+        checked_length(read_text({"text": "😀a", "entities": entities}))
+
+
+def test_what_telegram_takes_out_moves_the_entities() -> None:
+    """Carriage returns and marks of direction go, control characters become spaces, and entities still fit."""
+    seen = checked_length(read_text({"text": "a\r\t\u202e<b>b\u0333\r</b>c", "parse_mode": "HTML"}))
+    assert seen.text == "a bc"
+    assert seen.entities == [Entity("bold", 2, 1)]
+
+
+@pytest.mark.parametrize("text", ["\u200b", "\u2800\u3000", "\u00a0\ufeff", "\u202e\r", "\U000e0041"])
+def test_a_text_of_which_nothing_can_be_seen_is_refused(text: str) -> None:
+    """Zero-width characters and exotic spaces are no text."""
+    with pytest.raises(BadRequestError, match="text must be non-empty"):
+        checked_length(read_text({"text": text}))

@@ -1,6 +1,5 @@
 """`demo`: see the whole of it work, on engines that come with the package."""
 
-import time
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,7 +10,7 @@ from workers.command.output import Json, print_json
 from workers.command.proof import print_proof
 
 if TYPE_CHECKING:
-    from workers.demo import Result, Stage
+    from workers.demo import Result
 
 
 def demo(
@@ -31,7 +30,7 @@ def demo(
             result = demo_.run_demo(stage)
             _show(result, as_json=as_json)
             if stay:
-                _stay(stage)
+                demo_.stay(stage, tell.print)
     except KeyboardInterrupt:
         tell.print("stopped: everything that the demo started has ended")
         raise typer.Exit(130) from None
@@ -70,13 +69,6 @@ def _sent(result: "Result") -> int:
 
 def _milliseconds(pair: tuple[float, float]) -> str:
     return " / ".join(f"{seconds * 1000:,.0f} ms" for seconds in pair)
-
-
-def _stay(stage: "Stage") -> None:
-    Console().print(f"Bot API: {stage.bot_api}   control: {stage.control}   DATABASE_URL={stage.database_url}")
-    Console().print("Ctrl-C ends it")
-    while True:
-        time.sleep(3600)
 
 
 def add_to(app: typer.Typer) -> None:

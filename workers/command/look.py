@@ -96,6 +96,8 @@ def _note(step: Step) -> str:
     lines = [", ".join(word for word in (step.phase, took) if word)]
     if step.resent:
         lines.append("sent again:\npossible duplicate")
+    if step.message_id is not None:
+        lines.append(f"message {step.message_id}")
     if step.operator:
         lines.append(f"by {step.operator}")
     return "\n".join(line for line in lines if line)

@@ -115,7 +115,7 @@ def _finish(plan: Plan, operator: str | None, *, dry_run: bool, yes: bool, as_js
     if dry_run:
         done = plan.foreseen
     else:
-        who = _signature(operator)
+        who = signature(operator)
         _ask(plan, yes=yes)
         done = run(_carry_out(plan, who))
     _tell(plan, done, dry_run=dry_run, as_json=as_json)
@@ -126,7 +126,13 @@ async def _carry_out(plan: Plan, operator: str) -> Done:
         return await operator_action.carry_out(conn, plan, operator)
 
 
-def _signature(operator: str | None) -> str:
+def signature(operator: str | None) -> str:
+    """Name who orders something: by default the user of the operating system.
+
+    Raises:
+        SettingsError: nobody has a name.
+
+    """
     try:
         name = getpass.getuser() if operator is None else operator
     except (KeyError, OSError):

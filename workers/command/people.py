@@ -1,15 +1,15 @@
 """`recipients import` and `forget`: the people that messages go to."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
 import typer
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from outbox import recipient
 from outbox.recipient import Profile
+from workers.command.line import Rejected, parse, read_lines
 from workers.command.output import Json, print_json
 from workers.command.session import database, run
 from workers.settings import SettingsError
@@ -18,33 +18,37 @@ AT_ONCE = 1_000
 """People written in one transaction."""
 
 
+def _storable(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("it holds a NUL, which PostgreSQL cannot store")
+    return text
+
+
+def _known(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise ValueError("no such time zone") from None
+    return name
+
+
+Storable = Annotated[str, AfterValidator(_storable)]
+Recipient = Annotated[Storable, Field(min_length=1)]
+ChatId = Annotated[int, Field(ge=-(2**63), lt=2**63)]
+ThreadId = Annotated[int, Field(ge=1, lt=2**63)]
+
+
 class Person(BaseModel):
     """One line of the file; fields that are not ours are left alone."""
 
     model_config = ConfigDict(extra="ignore", strict=True)
 
-    recipient: str = Field(min_length=1)
-    name: str | None = None
+    recipient: Recipient
+    name: Storable | None = None
     locale: str | None = Field(default=None, pattern=r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*$")
-    timezone: str | None = None
-    chat_id: int | None = Field(default=None, ge=-(2**63), lt=2**63)
-
-    @field_validator("recipient", "name")
-    @classmethod
-    def _storable(cls, text: str | None) -> str | None:
-        if text is not None and "\0" in text:
-            raise ValueError("it holds a NUL, which PostgreSQL cannot store")
-        return text
-
-    @field_validator("timezone")
-    @classmethod
-    def _known(cls, name: str | None) -> str | None:
-        if name is not None:
-            try:
-                ZoneInfo(name)
-            except (KeyError, ValueError, OSError):
-                raise ValueError("no such time zone") from None
-        return name
+    timezone: Annotated[str, AfterValidator(_known)] | None = None
+    chat_id: ChatId | None = None
+    thread_id: ThreadId | None = None
 
 
 recipients = typer.Typer(help="The people that messages go to.", no_args_is_help=True)
@@ -57,7 +61,7 @@ def _recipients() -> None:
 
 @recipients.command("import")
 def import_(file: Annotated[Path, typer.Argument(exists=True, dir_okay=False)], *, as_json: Json = False) -> None:
-    """Import people: recipient, name, locale, timezone and chat_id, one JSON object a line.
+    """Import people: recipient, name, locale, timezone, chat_id and thread_id, one JSON object a line.
 
     A bad line ends the import before anything is written, and is named by its number only.
     """
@@ -78,21 +82,11 @@ def read_people(file: Path) -> list[Profile]:
 
     """
     people = []
-    for number, line in enumerate(file.read_bytes().split(b"\n"), start=1):
-        if not line.strip():
-            continue
-        try:
-            people.append(Profile(**dict(Person.model_validate(json.loads(line.decode("utf-8"))))))
-        except UnicodeDecodeError:
-            raise SettingsError(f"{file.name} line {number}: not UTF-8") from None
-        except json.JSONDecodeError as fault:
-            raise SettingsError(f"{file.name} line {number}: no JSON, {fault.msg} at column {fault.colno}") from None
-        except RecursionError:
-            raise SettingsError(f"{file.name} line {number}: JSON that is nested too deep") from None
-        except ValidationError as invalid:
-            fault_ = invalid.errors(include_input=False, include_url=False)[0]
-            where = ".".join(str(part) for part in fault_["loc"]) or "line"
-            raise SettingsError(f"{file.name} line {number}: {where}: {fault_['msg']}") from None
+    for number, text in read_lines(file):
+        person = parse(Person, number, text)
+        if isinstance(person, Rejected):
+            raise SettingsError(f"{file.name} line {number}: {person.reason}")
+        people.append(Profile(**dict(person)))
     return people
 
 

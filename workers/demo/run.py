@@ -1,12 +1,10 @@
-"""`vestnik demo`: the whole way on real engines, with the sample stream, and a comparison at the end."""
+"""The demo's run: the whole way with the sample stream, and a comparison at the end."""
 
 import asyncio
-import json
 import os
 import time
-import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -16,11 +14,11 @@ from health import read as read_health
 from outbox import cursor, lane, migration, proof, recipient
 from outbox.database import Connection, connect
 from outbox.proof import Proof
-from telegram.simulator import DEVELOPMENT_TOKEN
-from workers import engine, sample
+from workers import sample
 from workers.command.event import load_file
 from workers.command.people import read_people
-from workers.process import process, simulator
+from workers.demo.stage import Stage, ask_control
+from workers.process import process
 from workers.sample import Arrived, Comparison
 
 WORKERS = 2
@@ -54,35 +52,6 @@ class Result:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Stage:
-    """Engines and simulator, running."""
-
-    environment: Mapping[str, str]
-    folder: Path
-    database_url: str
-    bot_api: str
-    control: str
-
-
-@contextmanager
-def stage(*options: str) -> Iterator[Stage]:
-    """Start PostgreSQL, Valkey and a Bot API simulator with these options; all of it ends with the block."""
-    with ExitStack() as stack:
-        folder = stack.enter_context(engine.temporary_folder("vestnik-demo-"))
-        server = stack.enter_context(engine.postgres())
-        cache = stack.enter_context(engine.valkey())
-        bot_api, control = stack.enter_context(simulator({}, folder / "simulator.log", *options))
-        environment = {
-            "DATABASE_URL": server.url(),
-            "REDIS_URL": cache.connection_url,
-            "TELEGRAM_BOT_TOKEN": DEVELOPMENT_TOKEN,
-            "TELEGRAM_API_BASE": bot_api,
-            "CATALOG_DIR": str(sample.CATALOG),
-        }
-        yield Stage(environment, folder, server.url(), bot_api, control)
-
-
 def run_demo(stage: Stage) -> Result:
     """Migrate, load the sample while two workers watch, wait until nothing is due, compare."""
     # the commands' own code reads its settings from the environment, as it does for an operator
@@ -90,7 +59,7 @@ def run_demo(stage: Stage) -> Result:
     asyncio.run(_prepare(stage))
     with ExitStack() as stack:
         healths = [stage.folder / f"worker-{number}.json" for number in range(1, WORKERS + 1)]
-        workers = [stack.enter_context(_worker(stage, health)) for health in healths]
+        workers = [stack.enter_context(worker(stage, health)) for health in healths]
         asyncio.run(_wait_until_healthy(healths))
         began = time.monotonic()
         asyncio.run(load_file(sample.EVENTS))
@@ -100,7 +69,8 @@ def run_demo(stage: Stage) -> Result:
     return asyncio.run(_judge(stage, loaded - began, delivered - began, [worker.returncode for worker in workers]))
 
 
-def _worker(stage: Stage, health: Path) -> AbstractContextManager[Popen[str]]:
+def worker(stage: Stage, health: Path) -> AbstractContextManager[Popen[str]]:
+    """Run a worker of the demo for as long as the block lasts."""
     own = {"INSTANCE": f"demo-{health.stem}", "HEALTH_FILE": str(health)}
     return process(["worker", "--watch"], {**stage.environment, **own}, health.with_suffix(".log"))
 
@@ -116,16 +86,6 @@ async def _prepare(stage: Stage) -> None:
         if person.chat_id is not None
     ]
     ask_control(f"{stage.control}/control/chats", chats)
-
-
-def ask_control(url: str, body: object = None) -> object:
-    """Ask the simulator's control API: GET, or PUT with a body."""
-    data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(  # noqa: S310 (our own simulator on the loopback interface)
-        url, data, {"content-type": "application/json"}, method="GET" if data is None else "PUT"
-    )
-    with urllib.request.urlopen(request) as answer:  # noqa: S310 (as above)
-        return json.load(answer)
 
 
 async def _wait_until_healthy(files: Sequence[Path]) -> None:

@@ -1,0 +1,62 @@
+"""Binding requests: one-time tokens, each of which links the chat that brings it to its recipient."""
+
+import hashlib
+import re
+import secrets
+from datetime import timedelta
+
+from outbox.database import Connection
+
+LIFETIME = timedelta(minutes=10)
+BYTES = 24
+TOKEN = re.compile(r"[A-Za-z0-9_-]{32}")
+"""What `BYTES` random bytes are written as."""
+
+# a newer token takes the place of the older
+REQUEST = """
+insert into outbox.binding_request as b (recipient, token_hash, expires_at) values ($1, $2, now() + $3::interval)
+on conflict (recipient) do update set
+  token_hash = excluded.token_hash, created_at = now(), expires_at = excluded.expires_at, consumed_at = null
+"""
+
+
+async def request(conn: Connection, recipient: str) -> str:
+    """Make a token that links a chat to this recipient; it is known to nobody but the caller."""
+    token = secrets.token_urlsafe(BYTES)
+    await conn.execute(REQUEST, recipient, _hash(token), LIFETIME)
+    return token
+
+
+# open -> consumed
+CONSUME = """
+update outbox.binding_request set consumed_at = now()
+where token_hash = $1 and consumed_at is null and expires_at > now()
+returning recipient
+"""
+
+
+async def consume(conn: Connection, token: str) -> str | None:
+    """Use a token up, in the transaction of the link; None where it is unknown, used or too old."""
+    # what is malformed does not get as far as the database: not every text can be sent there
+    if not TOKEN.fullmatch(token):
+        return None
+    found: str | None = await conn.fetchval(CONSUME, _hash(token))
+    return found
+
+
+VOID = "delete from outbox.binding_request where token_hash = $1"
+
+
+async def void(conn: Connection, token: str) -> None:
+    """Make a token worthless that others have seen."""
+    if TOKEN.fullmatch(token):
+        await conn.execute(VOID, _hash(token))
+
+
+def address(base: str, username: str, token: str) -> str:
+    """Write the address that opens the bot's chat with this token."""
+    return f"{base.rstrip('/')}/{username}?start={token}"
+
+
+def _hash(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()

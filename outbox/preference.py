@@ -1,0 +1,127 @@
+"""Preferences: what people choose themselves; what already waits for them follows at once."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import time
+from enum import StrEnum
+
+from outbox import recipient as recipients
+from outbox import waiting, wake_up
+from outbox.channel import Channel
+from outbox.database import Connection
+from outbox.outcome import Reason
+from outbox.recipient import QUIET_FROM, QUIET_UNTIL
+
+
+class Quiet(StrEnum):
+    """What quiet hours do to a person's Telegram messages."""
+
+    OFF = "off"
+    """Nothing: there are none."""
+    SILENT = "silent"
+    """They come without a sound."""
+    HOLD = "hold"
+    """They wait until the quiet hours end; what is urgent does not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Preferences:
+    """What a person has chosen, and what the application says where they have not."""
+
+    language: str | None
+    """Chosen; goes before the application's."""
+    locale: str | None
+    """The application's word for their language."""
+    zone: str | None
+    """Chosen; goes before the application's."""
+    timezone: str | None
+    """The application's word for their time zone."""
+    quiet: Quiet
+    quiet_from: time
+    """Local time."""
+    quiet_until: time
+    """Local time; earlier than `quiet_from` where midnight lies between."""
+    muted: frozenset[str]
+    """`channel/category` that are switched off."""
+
+
+READ = """
+select r.language, r.locale, r.zone, r.timezone, coalesce(r.quiet, 'off') as quiet,
+  coalesce(r.quiet_from, $2) as quiet_from, coalesce(r.quiet_until, $3) as quiet_until,
+  array(select channel || '/' || category from outbox.preference f where f.recipient = p.recipient and not f.enabled)
+    as muted
+from (select $1::text as recipient) p left join outbox.recipient r on r.recipient = p.recipient
+"""
+
+
+async def read(conn: Connection, recipient: str) -> Preferences:
+    """Read what holds for a person; somebody unknown has chosen nothing."""
+    row = await conn.fetchrow(READ, recipient, QUIET_FROM, QUIET_UNTIL)
+    if row is None:  # a select that joins to one row always answers
+        raise AssertionError
+    return Preferences(**{**row, "quiet": Quiet(row["quiet"]), "muted": frozenset(row["muted"])})
+
+
+SWITCH = """
+insert into outbox.preference (recipient, category, channel, enabled) values ($1, $2, $3, $4)
+on conflict (recipient, category, channel) do update set enabled = excluded.enabled
+"""
+
+
+async def switch(  # noqa: PLR0913 (each of them by its name)
+    conn: Connection,
+    recipient: str,
+    category: str,
+    channel: Channel,
+    *,
+    enabled: bool,
+    types: Collection[str] = (),
+) -> None:
+    """Switch a category on or off for a channel.
+
+    `types`: the catalog's types of this category; what waits of them on this channel is skipped when it goes off.
+    """
+    async with conn.transaction():
+        lanes = await _lock(conn, recipient, channel)
+        await conn.execute(SWITCH, recipient, category, channel, enabled)
+        if not enabled and types and lanes:
+            await waiting.skip_types(conn, lanes, types, Reason.MUTED)
+            await wake_up.requeue(conn, lanes)
+
+
+async def set_quiet(
+    conn: Connection,
+    recipient: str,
+    quiet: Quiet,
+    quiet_from: time | None = None,
+    quiet_until: time | None = None,
+) -> None:
+    """Choose what quiet hours do, and when they are; None leaves an hour as it is."""
+    async with conn.transaction():
+        lanes = await _lock(conn, recipient)
+        await recipients.choose_quiet(conn, recipient, quiet, quiet_from, quiet_until)
+        await _end_hold(conn, lanes)
+
+
+async def set_language(conn: Connection, recipient: str, language: str | None) -> None:
+    """Choose the language of texts; None: the application's word for it holds."""
+    await recipients.choose_language(conn, recipient, language)
+
+
+async def set_zone(conn: Connection, recipient: str, zone: str | None) -> None:
+    """Choose the time zone of quiet hours; None: the application's word for it holds."""
+    async with conn.transaction():
+        lanes = await _lock(conn, recipient)
+        await recipients.choose_zone(conn, recipient, zone)
+        await _end_hold(conn, lanes)
+
+
+async def _lock(conn: Connection, recipient: str, channel: Channel = Channel.TELEGRAM) -> list[int]:
+    return list((await waiting.lock_lanes(conn, channel, [recipient])).values())
+
+
+async def _end_hold(conn: Connection, lanes: Collection[int]) -> None:
+    """Let messages that quiet hours hold try again: whoever sends them looks at the hours that are chosen now."""
+    if lanes:
+        await waiting.hasten(conn, lanes, Reason.QUIET_HOURS)
+        await wake_up.requeue(conn, list(lanes))

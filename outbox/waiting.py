@@ -1,0 +1,69 @@
+"""What waits in a lane: skipped when it cannot or shall not go out any more, hastened when nothing holds it back.
+
+The caller has locked the lanes in an earlier statement of the same transaction, and puts them right afterwards (see
+`outbox.wake_up.requeue`).
+"""
+
+from collections import Counter
+from collections.abc import Collection, Mapping
+
+from outbox.channel import Channel
+from outbox.database import Connection
+from outbox.lane import lock
+
+LANES = "select recipient, id from outbox.lane where channel = $1 and recipient = any($2::text[])"
+
+
+async def lock_lanes(conn: Connection, channel: Channel, recipients: Collection[str]) -> dict[str, int]:
+    """Lock people's lanes of a channel until the transaction ends; return those that there are, by recipient.
+
+    Who changes a person's link or choices too does this first: lanes go before everything else that is locked.
+    """
+    rows = await conn.fetch(LANES, channel, list(recipients)) if recipients else []
+    lanes = {row["recipient"]: row["id"] for row in rows}
+    if lanes:
+        await lock(conn, list(lanes.values()))
+    return lanes
+
+
+# pending -> skipped: all that waits behind a chat that cannot be written to
+SKIP = """
+update outbox.delivery d set state = 'skipped', reason = a.reason, settled_at = now()
+from unnest($1::bigint[], $2::text[]) a (lane_id, reason)
+where d.lane_id = a.lane_id and d.phase = 'open' and d.state = 'pending'
+returning d.reason
+"""
+
+
+async def skip(conn: Connection, reasons: Mapping[int, str]) -> Counter[str]:
+    """Skip all that waits in these lanes, each with its reason; count by reason."""
+    rows = await conn.fetch(SKIP, list(reasons), list(reasons.values())) if reasons else []
+    return Counter(row["reason"] for row in rows)
+
+
+# pending -> skipped: what the person does not want any more
+SKIP_TYPES = """
+update outbox.delivery d set state = 'skipped', reason = $3, settled_at = now()
+from outbox.event e
+where d.lane_id = any($1::bigint[]) and d.phase = 'open' and d.state = 'pending'
+  and e.id = d.event_id and e.type = any($2::text[])
+"""
+
+
+async def skip_types(conn: Connection, lanes: Collection[int], types: Collection[str], reason: str) -> None:
+    """Skip what waits in these lanes of some event types."""
+    if lanes and types:
+        await conn.execute(SKIP_TYPES, list(lanes), list(types), reason)
+
+
+# pending, held back for a reason -> pending, due now
+HASTEN = """
+update outbox.delivery d set due_at = now()
+where d.lane_id = any($1::bigint[]) and d.phase = 'open' and d.state = 'pending' and d.reason = $2
+  and d.due_at > now()
+"""
+
+
+async def hasten(conn: Connection, lanes: Collection[int], reason: str) -> None:
+    """Make due what waits in these lanes for this reason."""
+    await conn.execute(HASTEN, list(lanes), reason)

@@ -1,0 +1,31 @@
+"""The bot that people talk to: takes updates in, each once, links chats, keeps what people choose, and answers.
+
+A `Reception` handles updates whichever way they come: a `Poller` asks for them, a webhook gets them sent.
+"""
+
+from telegram.bot.chat_pace import ChatPace
+from telegram.bot.client import Client
+from telegram.bot.courier import Courier
+from telegram.bot.dispatcher import build_dispatcher
+from telegram.bot.error import StoreAwayError
+from telegram.bot.opening import introduce, publish_commands
+from telegram.bot.poller import Poller
+from telegram.bot.reception import Reception
+from telegram.bot.webhook import path_of, secret_of, webhook_router
+from telegram.bot.webhook_keeper import WebhookKeeper
+
+__all__ = [
+    "ChatPace",
+    "Client",
+    "Courier",
+    "Poller",
+    "Reception",
+    "StoreAwayError",
+    "WebhookKeeper",
+    "build_dispatcher",
+    "introduce",
+    "path_of",
+    "publish_commands",
+    "secret_of",
+    "webhook_router",
+]

@@ -1,0 +1,57 @@
+"""/start: links the chat by a one-time token, or says how that is done."""
+
+from datetime import timedelta
+
+from aiogram.filters import CommandObject
+from aiogram.types import Message
+
+from outbox import binding, link, update
+from outbox.link import How, Linked
+from telegram.bot.phrase import Phrase
+from telegram.bot.visit import Replies, Reply, Visit
+
+MOST_TRIES = 5
+WITHIN = timedelta(minutes=10)
+"""So many useless tokens may a chat bring in so much time: to guess one takes more."""
+
+
+async def link_chat(_message: Message, command: CommandObject, visit: Visit) -> Replies:
+    """Link the chat to the person whom the token was made for."""
+    if await update.failed_starts(visit.conn, visit.chat_id, WITHIN) >= MOST_TRIES:
+        visit.note("link_refused", "too_many_tries")
+        return [visit.say(visit.words.html(Phrase.TOO_MANY_TRIES))]
+    recipient = await binding.consume(visit.conn, (command.args or "").strip())
+    if recipient is None:
+        return await _refuse(visit)
+    linked = await link.connect(visit.conn, recipient, visit.chat_id, How.START)
+    visit.note("chat_linked", "renewed" if linked.renewed else None)
+    return _welcome(await visit.look(), linked)
+
+
+async def greet(message: Message, visit: Visit) -> Replies:
+    """Say how to link the chat; one that is linked takes messages again."""
+    if visit.link is None:
+        return [visit.say(visit.words.html(Phrase.WELCOME))]
+    reopened = await link.opened(visit.conn, visit.chat_id, message.date)
+    if reopened:
+        visit.note("chat_opened")
+    return [visit.say(visit.words.html(Phrase.REOPENED if reopened else Phrase.LINKED_ALREADY))]
+
+
+async def _refuse(visit: Visit) -> Replies:
+    """Answer the same whether a token is unknown, used or too old: who guesses learns nothing."""
+    await update.note_failed_start(visit.conn, visit.bot_id, visit.update_id)
+    visit.note("link_refused", "useless_token")
+    text = visit.words.html(Phrase.LINK_USELESS)
+    if visit.link is not None:
+        text += "\n\n" + visit.words.html(Phrase.LINK_USELESS_LINKED)
+    return [visit.say(text)]
+
+
+def _welcome(visit: Visit, linked: Linked) -> list[Reply]:
+    phrase = Phrase.LINKED_ALREADY if linked.renewed else Phrase.LINKED
+    replies = [visit.say(visit.words.html(phrase))]
+    if linked.displaced_chat is not None:
+        visit.note("chat_displaced")
+        replies.append(visit.say(visit.words.html(Phrase.DISPLACED), chat_id=linked.displaced_chat))
+    return replies

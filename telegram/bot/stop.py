@@ -1,0 +1,30 @@
+"""/stop, and the button of the settings that does the same: unlinks the chat after a question."""
+
+from aiogram.types import CallbackQuery, Message
+
+from outbox import link
+from outbox.link import How
+from telegram.bot.keyboard import DISCONNECT, STOP, YES, yes_or_no
+from telegram.bot.phrase import Phrase
+from telegram.bot.visit import Replies, Visit, toast
+
+
+async def ask(_message: Message, visit: Visit) -> Replies:
+    """Ask whether the chat shall be unlinked."""
+    words = visit.words
+    if visit.link is None:
+        return [visit.say(words.html(Phrase.NOT_LINKED))]
+    return [visit.say(words.html(Phrase.STOP_QUESTION), yes_or_no(words, STOP))]
+
+
+async def decide(query: CallbackQuery, visit: Visit) -> Replies:
+    """Unlink the chat, or leave it linked, as the person has answered."""
+    words, data = visit.words, query.data or ""
+    if visit.link is None:
+        return [toast(query), visit.rewrite(query, words.html(Phrase.NOT_LINKED))]
+    if not data.endswith(YES):
+        return [toast(query), visit.rewrite(query, words.html(Phrase.STOP_KEPT))]
+    how = How.BUTTON if data.startswith(DISCONNECT) else How.STOP
+    if await link.disconnect(visit.conn, visit.link, how):
+        visit.note("chat_unlinked", how)
+    return [toast(query), visit.rewrite(query, words.html(Phrase.STOP_DONE))]

@@ -1,0 +1,1 @@
+"""Five clients of other people, unchanged, against the simulator."""

@@ -1,0 +1,30 @@
+"""The whole examination: the settings first, then what they name, each looked at by itself."""
+
+import asyncio
+from collections.abc import Mapping
+
+from outbox.catalog import load as load_catalog
+from outbox.error import CatalogError
+from workers.doctor.bot import look_at_bot
+from workers.doctor.finding import Finding, fail, ok
+from workers.doctor.postgres import look_at_postgres
+from workers.doctor.redis import look_at_redis
+from workers.settings import Settings, SettingsError, load
+
+
+async def examine(environment: Mapping[str, str]) -> list[Finding]:
+    """Look at everything; a check that fails keeps no other from being made."""
+    try:
+        settings = load(environment)
+    except SettingsError as fault:
+        return [fail("settings", str(fault), "mend that setting; nothing else can be looked at before")]
+    found = await asyncio.gather(look_at_postgres(settings), look_at_redis(settings), look_at_bot(settings))
+    return [ok("settings", "can be read"), _look_at_catalog(settings), *(one for part in found for one in part)]
+
+
+def _look_at_catalog(settings: Settings) -> Finding:
+    try:
+        catalog = load_catalog(settings.catalog_dir)
+    except (CatalogError, OSError) as fault:
+        return fail("catalog", str(fault), "mend the catalog or CATALOG_DIR; `vestnik catalog check` tells more")
+    return ok("catalog", f"{len(catalog.types)} types in {', '.join(sorted(catalog.languages))}")

@@ -1,0 +1,139 @@
+"""`vestnik bot`: take Telegram's updates for ever, and end in order on SIGTERM."""
+
+import asyncio
+
+from fastapi import FastAPI
+from redis.exceptions import RedisError
+
+from health import CheckName, Health, build_app, get_logger, keep, listen, probe_router, serve
+from outbox import migration
+from telegram.bot import Poller, WebhookKeeper, introduce, path_of, publish_commands, secret_of, webhook_router
+from workers.desk import Desk, furnish, record_redis
+from workers.patience import Backoff, PostgresOutOfReachError, answered, wait_for, watching_postgres
+from workers.preflight import refusal_named
+from workers.settings import Settings
+from workers.stop import stop_on_signals
+from workers.store import Store
+
+log = get_logger()
+
+USES = (CheckName.POSTGRES, CheckName.REDIS, CheckName.TELEGRAM)
+HTTP_BIND = "127.0.0.1:8080"
+"""Where the webhook is served; a proxy with the certificate stands before it."""
+LOOK_EVERY_S = 5.0
+
+
+async def receive(settings: Settings) -> None:
+    """Run the bot until SIGTERM or SIGINT; a second signal ends the process at once.
+
+    Raises:
+        SettingsError, CatalogError, MigrationError, BindError: it must not begin.
+
+    """
+    health = Health("bot", settings.instance, USES)
+    async with furnish(settings, health) as desk:
+        fit = await _is_fit(desk)
+        stop_on_signals(desk, "bot_stopping")
+        listeners = [(listen(bind), app) for bind, app in _apps(desk).items()]
+        desk.metrics.heartbeat_timestamp_seconds.set_function(health.heartbeat_timestamp)
+        async with asyncio.TaskGroup() as tasks:
+            for listener, app in listeners:
+                tasks.create_task(serve(app, listener, desk.stopping))
+            beside = [tasks.create_task(keep(health, settings.health_file)), tasks.create_task(_look(desk))]
+            if not fit:
+                await _wait_until_fit(desk)
+            log.info("bot_started", version=health.version)
+            await take_updates(desk)
+            for task in beside:
+                task.cancel()
+        # whatever is still open has answered by now, so nothing more comes to the courier
+        await desk.courier.finish(_patience(desk))
+    log.info("bot_stopped")
+
+
+def _patience(desk: Desk) -> float | None:
+    return None if desk.stop_by is None else max(0.0, desk.stop_by - asyncio.get_running_loop().time())
+
+
+async def take_updates(desk: Desk) -> None:
+    """Take updates in whichever way the settings say, until the process stops."""
+    if not await introduce(desk.listener, desk.health, desk.stopping):
+        return
+    desk.introduced = True
+    menus = asyncio.create_task(publish_commands(desk.speaker))
+    if desk.settings.webhook_url is None:
+        await Poller(desk.listener, desk.reception, desk.health, desk.stopping).run()
+    else:
+        await _keeper(desk, str(desk.settings.webhook_url)).run()
+    menus.cancel()
+    await asyncio.gather(menus, return_exceptions=True)
+
+
+def _keeper(desk: Desk, url: str) -> WebhookKeeper:
+    return WebhookKeeper(desk.listener, url, _secret(desk), health=desk.health, stopping=desk.stopping)
+
+
+def _secret(desk: Desk) -> str:
+    return secret_of(desk.settings.secret("TELEGRAM_BOT_TOKEN"))
+
+
+def _apps(desk: Desk) -> dict[str, FastAPI]:
+    """Say what is served where: the webhook for Telegram, probes and metrics for operators."""
+    settings, apps = desk.settings, dict[str, FastAPI]()
+    if settings.metrics_bind:
+        apps[settings.metrics_bind] = build_app(desk.health, desk.metrics.registry)
+    if settings.webhook_url is not None:
+        bind, path = settings.http_bind or HTTP_BIND, path_of(str(settings.webhook_url))
+        # who can reach the webhook has no business with the metrics, unless both shall be in one place
+        app = apps.get(bind) or _build_probes(desk)
+        app.include_router(webhook_router(path, _secret(desk), desk.reception, desk.metrics, lambda: desk.introduced))
+        apps[bind] = app
+    return apps
+
+
+def _build_probes(desk: Desk) -> FastAPI:
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    app.include_router(probe_router(desk.health))
+    return app
+
+
+async def _is_fit(desk: Desk) -> bool:
+    """Refuse a database without our schema; false for one that does not answer yet.
+
+    Raises:
+        SettingsError: PostgreSQL refuses DATABASE_URL.
+        MigrationError: the schema is not up to date.
+
+    """
+    try:
+        async with watching_postgres(desk.health):
+            with refusal_named():
+                async with desk.pool.acquire() as conn:
+                    await migration.require_current(conn)
+            answered(desk.health)
+    except PostgresOutOfReachError:
+        return False
+    return True
+
+
+async def _wait_until_fit(desk: Desk) -> None:
+    backoff = Backoff()
+    while not desk.stopping.is_set() and not await _is_fit(desk):
+        await backoff.wait()
+
+
+async def _look(desk: Desk) -> None:
+    """Look whether PostgreSQL and Redis are there, also while nobody writes to the bot."""
+    store = Store(desk.pool, desk.health)
+    while True:
+        await asyncio.gather(store.look(), _look_at_redis(desk))
+        await wait_for(desk.stopping, LOOK_EVERY_S)
+
+
+async def _look_at_redis(desk: Desk) -> None:
+    try:
+        await desk.redis.ping()
+    except (RedisError, OSError, TimeoutError):
+        record_redis(desk.health, answers=False)
+    else:
+        record_redis(desk.health, answers=True)
