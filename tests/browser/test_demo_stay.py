@@ -51,6 +51,11 @@ def staying(folder: Path) -> Iterator[tuple["subprocess.Popen[str]", str]]:
             started.communicate(timeout=LONGEST_S)
 
 
+def left_in(folder: Path) -> list[str]:
+    """Name every file that is left in a folder."""
+    return [file.name for file in folder.iterdir()]
+
+
 @pytest.fixture
 def folder() -> Iterator[Path]:
     """Lend a folder for all temporary files of the demo."""
@@ -83,4 +88,4 @@ async def test_a_person_links_a_chat_and_gets_the_next_event(browser: Browser, f
         await context.close()
         demo.send_signal(signal.SIGINT)
         assert demo.wait(LONGEST_S) == 130
-    assert os.listdir(folder) == []
+    assert left_in(folder) == []

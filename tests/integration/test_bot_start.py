@@ -95,7 +95,7 @@ async def test_a_token_in_a_group_is_void(bot: BotStage, command: str) -> None:
 
 
 async def test_a_group_hears_answers_to_the_bots_name_only(bot: BotStage) -> None:
-    """What is said to all bots or to another one gets no answer; what is said to this one points to its private chat."""
+    """What is said to all bots or to another gets no answer; what is said to this one points to its private chat."""
     name = (await bot.desk.listener.bot.me()).username
     for text in (
         "/start",

@@ -6,10 +6,12 @@ import pytest
 
 from outbox import link, recipient
 from outbox.database import Connection
+from outbox.event import emit
 from outbox.link import How, LinkState, Refusal
 from outbox.outcome import Delivered
 from outbox.recipient import Profile
-from tests.integration.test_lane import claim, claim_one, emit, end, queue, relay_all, standing, states
+from tests.integration.test_fan_out import relay_all
+from tests.integration.test_lane import claim, claim_one, end, queue, standing, states
 
 CHAT = 7
 SECOND = timedelta(seconds=1)

@@ -9,12 +9,14 @@ from outbox import event, preference, recipient
 from outbox.catalog import load
 from outbox.channel import Channel
 from outbox.database import Connection
+from outbox.event import emit
 from outbox.outcome import Reason, Snooze
 from outbox.preference import Preferences, Quiet
 from outbox.recipient import Profile
 from outbox.relay import step
 from tests.integration.stage import MARKETPLACE, TYPE, payload
-from tests.integration.test_lane import claim, claim_one, emit, end, link, queue, relay_all, standing, states
+from tests.integration.test_fan_out import link, relay_all
+from tests.integration.test_lane import claim, claim_one, end, queue, standing, states
 from workers.parts import routes_of
 
 NOTHING = Preferences(None, None, None, None, Quiet.OFF, time(22), time(8), frozenset())

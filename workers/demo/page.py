@@ -64,7 +64,7 @@ def build_app(application: Application) -> FastAPI:
             raise HTTPException(404, "the catalog has no such type for Telegram")
         sample = application.catalog.types[type].sample
         async with application.pool.acquire() as conn:
-            event_id = await event.emit(conn, type, [application.recipient], sample)
+            event_id = await event.emit(conn, type, [application.recipient], dict(sample))
         return RedirectResponse(f"/?emitted={event_id}", SEE_OTHER)
 
     return app
