@@ -12,6 +12,8 @@ LARGEST_OFFSET = 1_000_000
 _REMOVED = frozenset("\r\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u0333\u033f\u030a")
 """Carriage returns, separators and directions of lines, and lines through characters."""
 _CLEAN = {code: " " for code in range(32) if chr(code) != "\n"} | {ord(char): None for char in _REMOVED}
+_UNEVEN = re.compile(f"[{''.join(sorted(_REMOVED))}\U00010000-\U0010ffff]")
+"""Characters that go, and those of two UTF-16 units."""
 _MARKS = re.compile("[\u200e\u200f]{2,}")
 _BLANK = frozenset(" \n\u00a0\u1680\u180e\u202f\u205f\u2800\u3000\ufeff\ufffc") | {
     chr(n) for n in range(0x2000, 0x2010)
@@ -84,6 +86,8 @@ def _moved(entity: Entity, ruler: _Ruler) -> Entity:
 
 
 def _measure(text: str) -> _Ruler:
+    if not _UNEVEN.search(text):
+        return _Ruler([], {}, len(text))
     removed: list[int] = []
     halves: dict[int, int] = {}
     offset = size = 0
