@@ -169,6 +169,15 @@ async def test_a_refused_digest_goes_one_by_one(stage: Stage, parts: Parts, desc
     assert (await shown(stage, 1))[8:] == ["Note 9|Note 10|Note 11|Note 12|Note 13|Note 14"]
 
 
+async def test_what_goes_by_itself_is_in_no_other_list(stage: Stage, parts: Parts) -> None:
+    """Behind one that an operator brings back it ends the list."""
+    await anna_waits(stage, parts, *EIGHT)
+    head = await claim(stage)
+    await stage.conn.execute("update outbox.delivery set reason = 'digest' where id = $1", head.delivery_id + 3)
+    following = await digest.following(stage.conn, head, {NOTE}, 49, 49)
+    assert [one.delivery_id - head.delivery_id for one in following] == [1, 2]
+
+
 async def test_markup_that_telegram_cannot_parse_costs_the_markup_alone(stage: Stage, parts: Parts) -> None:
     """The same list arrives as plain text."""
     await anna_waits(stage, parts, *EIGHT)

@@ -152,6 +152,7 @@ async def test_another_chat_gets_a_message_of_its_own(stage: Stage, parts: Parts
     await say(stage, parts, 2)
     assert (await shown(stage, 1), await shown(stage, 3)) == (["Status 1"], ["Status 2"])
     assert await kept(stage) == [("open:job/17", 3, 1)]
+    assert await methods(stage) == ["sendMessage"] * 2
 
 
 async def test_a_group_that_has_moved_gets_a_new_message(stage: Stage, parts: Parts) -> None:

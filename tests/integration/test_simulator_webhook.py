@@ -69,6 +69,9 @@ async def listening(*answers: web.Response, port: int = 0) -> AsyncIterator[Rece
     try:
         yield receiver
     finally:
+        # A test that fails must not leave an update unanswered: the server would wait for it without an end.
+        for event in receiver.held.values():
+            event.set()
         await runner.cleanup()
 
 

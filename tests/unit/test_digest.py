@@ -216,8 +216,9 @@ def test_one_with_a_mute_button_gives_it_to_the_whole(tmp_path: Path) -> None:
 
 def test_it_is_never_shortened(catalog: Catalog) -> None:
     """A line that was cut off would count as sent; without its markup it says the same."""
-    digest = compose_digest(catalog, [waits(number=n) for n in range(50)])
+    digest = compose_digest(catalog, [waits("order.secret", item="Tea " * 12) for _ in range(50)])
     assert digest is not None
+    assert visible_length(digest.message.text) > 2048
     assert digest.message.shortened() == digest.message
     assert len(lines(digest.message.plain().text)) == 50
 

@@ -20,6 +20,9 @@ CONTRACT = {
     ("vestnik_telegram_rate", "gauge", ()),
     ("vestnik_telegram_gate_closed", "gauge", ("scope",)),
     ("vestnik_limiter_denied_total", "counter", ("scope",)),
+    ("vestnik_updates_total", "counter", ("kind", "outcome")),
+    ("vestnik_replies_dropped_total", "counter", ("reason",)),
+    ("vestnik_webhook_refused_total", "counter", ()),
     ("vestnik_oldest_open_transaction_seconds", "gauge", ()),
     ("vestnik_inbox_streams", "gauge", ()),
     ("vestnik_unread_drift", "gauge", ()),
@@ -43,6 +46,8 @@ def used(registry: CollectorRegistry) -> Metrics:
     metrics.messages_degraded.labels(type="order_paid", part="markup").inc()
     metrics.telegram_gate_closed.labels(scope="bot").set(1)
     metrics.limiter_denied.labels(scope="chat").inc()
+    metrics.updates.labels(kind="message", outcome="handled").inc()
+    metrics.replies_dropped.labels(reason="flood").inc()
     return metrics
 
 

@@ -88,3 +88,23 @@ def test_without_limits_everything_passes() -> None:
     """`--no-limits` switches the model off."""
     limits = flood(no_limits=True)
     assert {send(limits, 0.0) for _ in range(1000)} == {Admission()}
+
+
+def test_a_wait_never_grows_beyond_an_hour() -> None:
+    """However long a client sends on, it is told to wait an hour at most, and may then send again."""
+    limits = flood()
+    for _ in range(14):
+        send(limits, 0.0)
+    waits = [send(limits, 1.0 + number).retry_after for number in range(500)]
+    assert max(wait or 0 for wait in waits) == 3600
+    assert send(limits, 500.0 + 3600) == Admission()
+
+
+def test_the_longest_of_several_waits_is_told() -> None:
+    """A group over its minute's share is told that wait, although a message to it would fit the second's."""
+    limits = flood(chat_rate=10, group_rate_per_minute=6)
+    for _ in range(6):
+        send(limits, 0.0, GROUP)
+    assert send(limits, 0.0, GROUP).retry_after == 10
+    assert send(limits, 1.0, GROUP) == Admission(retry_after=19, violation=Violation.DURING_WAIT)
+    assert send(limits, 1.0) == Admission()
