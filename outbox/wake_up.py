@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from outbox.channel import Channel
 from outbox.database import Connection
 from outbox.lane import lock
 
@@ -98,28 +97,3 @@ async def requeue(conn: Connection, lanes: Sequence[int]) -> None:
     if lanes:
         await lock(conn, lanes)
         await conn.execute(REQUEUE, lanes)
-
-
-# a head that quiet hours hold back, and its lane -> due
-LOOK_AGAIN = """
-with head as (
-  select d.id, d.lane_id from outbox.lane l cross join lateral (
-    select d.id, d.lane_id, d.reason from outbox.delivery d
-    where d.lane_id = l.id and d.phase = 'open' and d.state = 'pending' order by d.id limit 1
-  ) d
-  where l.id = $1 and l.due_at > now() and d.reason = 'quiet_hours'
-),
--- its own time too: what is claimed before it counts as hurried by what waits behind
-again as (update outbox.delivery d set due_at = now() from head where d.id = head.id)
-update outbox.lane l set due_at = greatest(now(), l.ready_at) from head where l.id = head.lane_id
-"""
-
-LANE = "select id from outbox.lane where channel = $1 and recipient = $2"
-
-
-async def end_hold(conn: Connection, recipient: str) -> None:
-    """Look again at what is held for a person's quiet hours; for whoever has just changed these, in its transaction."""
-    lane_id = await conn.fetchval(LANE, Channel.TELEGRAM, recipient)
-    if lane_id is not None:
-        await lock(conn, [lane_id])
-        await conn.execute(LOOK_AGAIN, lane_id)

@@ -18,7 +18,7 @@ from workers.patience import OUT_OF_REACH
 
 log = get_logger()
 
-LOOK_WITHIN_S = 2.0
+LOOK_WITHIN_S = 1.0
 """How long PostgreSQL may take to say what to edit or what follows: the lease has to last for the send, too."""
 LOOK_FAULTS = (*OUT_OF_REACH, asyncpg.PostgresError)
 """What that can come to; the message goes all the same."""

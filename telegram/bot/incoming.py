@@ -3,12 +3,23 @@
 from dataclasses import dataclass
 
 from aiogram import Bot
-from aiogram.types import CallbackQuery, ChatMemberUpdated, Message, Update
+from aiogram.types import (
+    CallbackQuery,
+    ChatMemberAdministrator,
+    ChatMemberRestricted,
+    ChatMemberUpdated,
+    Message,
+    Update,
+)
 from pydantic import ValidationError
 
 KINDS = ("message", "callback_query", "my_chat_member")
 """What is asked for."""
 OTHER = "other"
+RIGHTS = {
+    status: {name: False for name, known in kind.model_fields.items() if known.annotation is bool}
+    for status, kind in (("administrator", ChatMemberAdministrator), ("restricted", ChatMemberRestricted))
+}
 BIGINT = 2**63
 """What no id reaches that a row could hold."""
 
@@ -39,11 +50,29 @@ def read_update(raw: object, bot: Bot) -> Incoming | None:
     if update_id_of(raw) is None:
         return None
     try:
-        update = Update.model_validate(raw, context={"bot": bot})
+        update = Update.model_validate(complete(raw), context={"bot": bot})
     except (ValidationError, OverflowError, OSError):  # a date beyond the calendar is no ValidationError
         return None
     incoming = _place(update)
     return incoming if abs(incoming.chat_id) < BIGINT else None
+
+
+def complete(raw: object) -> object:
+    """Add to a bot's rights in a chat those that a server does not know yet: it has none of them.
+
+    aiogram requires every right of the newest Bot API, and servers that people run themselves are older.
+    """
+    event = raw.get("my_chat_member") if isinstance(raw, dict) else None
+    if not isinstance(raw, dict) or not isinstance(event, dict):
+        return raw
+    members = {name: _with_rights(event[name]) for name in ("old_chat_member", "new_chat_member") if name in event}
+    return {**raw, "my_chat_member": {**event, **members}}
+
+
+def _with_rights(member: object) -> object:
+    if not isinstance(member, dict):
+        return member
+    return {**RIGHTS.get(str(member.get("status")), {}), **member}
 
 
 def _place(update: Update) -> Incoming:

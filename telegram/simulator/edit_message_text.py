@@ -6,6 +6,7 @@ from telegram.simulator.answer import Answer, granted
 from telegram.simulator.chat import Chat
 from telegram.simulator.integer import read_message_id
 from telegram.simulator.keyboard import Keyboard, check_keyboard, read_keyboard, with_checked_links
+from telegram.simulator.link_preview import read_link_preview
 from telegram.simulator.message import Message
 from telegram.simulator.refusal import BadRequestError
 from telegram.simulator.request import Request
@@ -70,10 +71,11 @@ async def _change(
     await pace(request, chat)
     check_keyboard(keyboard)
     chat.check_recipient()
+    preview = read_link_preview(request.arguments) if content else message.link_preview
     content = content or message.content
     if (content, keyboard) == (message.content, message.keyboard):
         raise BadRequestError(NOT_MODIFIED)
     if content != message.content:
         message.edit_date = int(time.time())
-    message.content, message.keyboard = content, keyboard
+    message.content, message.keyboard, message.link_preview = content, keyboard, preview
     return granted(message.as_json(request.bot.as_json(), chat.as_json()))

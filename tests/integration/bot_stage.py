@@ -5,9 +5,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from health import Health
 from outbox import binding
+from tests.crash.wire import Wire
 from tests.integration.stage import Stage, until_true
 from workers.desk import Desk, furnish
 from workers.reception import USES, take_updates
@@ -147,3 +149,11 @@ async def polling(desk: Desk) -> AsyncIterator[None]:
         desk.stopping.set()
         await task
         await desk.courier.finish(5)
+
+
+def through_a_wire(database_url: str) -> tuple[Wire, str]:
+    """Make a wire to PostgreSQL that nobody has plugged in yet, and the address at its near end."""
+    wire = Wire(database_url)
+    parts = urlsplit(database_url)
+    near = f"{parts.username}@{urlsplit(wire.url).netloc}"
+    return wire, parts._replace(netloc=near).geturl()

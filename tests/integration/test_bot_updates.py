@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 from aiogram.methods import GetUpdates
@@ -15,8 +14,7 @@ from structlog.testing import capture_logs
 from health import CheckName, Status
 from outbox.database import Connection
 from telegram.bot import poller
-from tests.crash.wire import Wire
-from tests.integration.bot_stage import ANNA, BORIS, BotStage, desk_of, polling
+from tests.integration.bot_stage import ANNA, BORIS, BotStage, desk_of, polling, through_a_wire
 from tests.integration.stage import Stage, until, until_true
 from workers.desk import Desk
 
@@ -208,14 +206,6 @@ async def test_a_stop_while_postgres_is_away_loses_nothing(stage: Stage) -> None
         async with polling(desk):
             await until(lambda: told(desk, CheckName.POSTGRES).startswith("out of reach"))
     assert fake.offsets == [0]
-
-
-def through_a_wire(database_url: str) -> tuple[Wire, str]:
-    """Make a wire to PostgreSQL that nobody has plugged in yet, and the address at its near end."""
-    wire = Wire(database_url)
-    parts = urlsplit(database_url)
-    near = f"{parts.username}@{urlsplit(wire.url).netloc}"
-    return wire, parts._replace(netloc=near).geturl()
 
 
 async def test_redis_away_keeps_changes_and_drops_answers(stage: Stage, conn: Connection) -> None:

@@ -24,7 +24,6 @@ from outbox.trace import trace
 from tests.integration.gathering import ALONE, HELD, NOTE, OTHER, queue, relay_all, rows, shown, with_catalog
 from tests.integration.stage import Stage
 from tests.integration.test_deliver import run
-from workers import fold as fold_
 from workers.attempt import attempt
 from workers.fold import fold
 from workers.maintain import settle
@@ -284,11 +283,8 @@ async def test_all_are_taken_or_none(stage: Stage, parts: Parts) -> None:
     assert await stage.states() == {"sending": 4, "pending": 3, "skipped": 1}
 
 
-async def test_a_lane_that_stays_locked_sends_nothing_and_loses_nothing(
-    stage: Stage, parts: Parts, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_lane_that_stays_locked_sends_nothing_and_loses_nothing(stage: Stage, parts: Parts) -> None:
     """What follows is not taken then; the head goes by itself, and the next digest lists the rest."""
-    monkeypatch.setattr(fold_, "LOOK_WITHIN_S", 1.0)
     await anna_waits(stage, parts, *EIGHT)
     head = await claim(stage)
     async with stage.conn.transaction():

@@ -10,7 +10,7 @@ import pytest
 from outbox import link, recipient, waiting, wake_up
 from outbox.channel import Channel
 from outbox.database import Connection, Pool, connect
-from outbox.link import How, LinkState, Refusal
+from outbox.link import How, LinkState, Refusal, Wanted
 from outbox.recipient import Profile
 from tests.integration.test_lane import blocked
 
@@ -36,11 +36,14 @@ async def test_two_at_once(
     if began == "with links":
         await recipient.save(conn, [Profile("anna", chat_id=1), Profile("boris", chat_id=2)])
     other = await connect(database_url)
+    # what comes second has begun first: by its clock the other's link is made in the future
+    older = other.transaction()
+    await older.start()
+    await other.fetchval("select now()")
 
     async def link_second() -> None:
-        async with other.transaction():
-            # the transaction has begun before the first one commits: its time is the older one
-            await link.connect(other, *second, How.START)
+        await link.connect(other, *second, How.START)
+        await older.commit()
 
     async with conn.transaction():
         await link.connect(conn, *first, How.START)
@@ -51,6 +54,23 @@ async def test_two_at_once(
     found = await held(conn)
     assert second in found
     assert len({who for who, _ in found}) == len({chat for _, chat in found}) == len(found)
+
+
+async def test_a_record_that_is_under_way_goes_first(conn: Connection, database_url: str) -> None:
+    """Who links waits for whoever holds the lane and is about to change the link: no deadlock."""
+    await recipient.save(conn, [Profile("anna", chat_id=1), Profile("boris", chat_id=2)])
+    await conn.execute(
+        "insert into outbox.lane (channel, recipient) values ('telegram', 'anna'), ('telegram', 'boris')"
+    )
+    other = await connect(database_url)
+    async with conn.transaction():
+        await waiting.lock_lanes(conn, Channel.TELEGRAM, ["anna", "boris"])
+        task = asyncio.create_task(link.connect_all(other, [Wanted("anna", 1), Wanted("boris", 2)], How.IMPORT))
+        await blocked(conn, conn, task)
+        for who in ("boris", "anna"):
+            await link.refuse(conn, [Refusal(who, "blocked", LinkState.BLOCKED)])
+    assert [one.renewed for one in await task] == [True, True]
+    await other.close()
 
 
 async def test_a_chat_moves_into_a_place_that_was_just_taken(conn: Connection, database_url: str) -> None:

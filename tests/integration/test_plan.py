@@ -120,8 +120,6 @@ STATEMENTS = [
         f"{LANES}, array_fill('t'::text, array[300]), array_fill(true, array[300]), array_fill(now(), array[300])",
         {"lane_pkey", "delivery_open"},
     ),
-    Hot("lane_of", wake_up.LANE, "'telegram', 'u-7'", {"lane_channel_recipient_key"}),
-    Hot("look_again", wake_up.LOOK_AGAIN, "7", {"lane_pkey", "delivery_open", "delivery_pkey"}),
     Hot("requeue", wake_up.REQUEUE, LANES, {"lane_pkey", "delivery_open", "event_pkey", "delivery_urgent"}),
     Hot(
         "pace",

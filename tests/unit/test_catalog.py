@@ -177,6 +177,13 @@ EN_AT = "en.toml: types: order.paid: "
             {"types": TYPE.replace("/orders/{{ number }}", "/{{ number")},
             f"{AT}link: line 1: unexpected end of template",
         ),
+        ({"types": TYPE + "collapse_key = '{{ number'"}, f"{AT}collapse_key: line 1: unexpected end of template"),
+        ({"types": TYPE + 'collapse_within = "x"'}, f'{AT}collapse_within: "x" is no length of time'),
+        ({"types": TYPE + "digest = true\nurgent = true"}, f"{AT}digest: a type with urgent is never folded into a"),
+        (
+            {"types": TYPE + "digest = true\ncollapse_key = 'x'"},
+            f"{AT}digest: a type with collapse_key is never folded",
+        ),
         ({"types": TYPE.replace("[types", "[types.")}, "catalog.toml: is not TOML: "),
         ({"en": EN.replace('generic = "Something happened"', "")}, "en.toml: generic: is missing"),
         ({"en": EN.replace("orders =", "oders =")}, "en.toml: categories: oders: unknown key; there are orders"),

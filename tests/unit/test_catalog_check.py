@@ -97,3 +97,23 @@ def test_a_type_for_the_inbox_alone_needs_nothing_of_telegram(tmp_path: Path) ->
     catalog = made(tmp_path, body="word " * 2000, types=types)
     assert telegram_check.check(catalog) == []
     assert problems(tmp_path, types=types, en=EN.replace('button = "Open"', "")) == []
+
+
+KEYS = [
+    ("order/{{ number }}", []),
+    ("{{ order }}", ['order.paid in en: sample: collapse_key needs the field "order"']),
+    (
+        "{% if number == 8 %}x{% endif %}",
+        ["order.paid in en: collapse_key: comes out empty or longer than 200 characters with the sample"],
+    ),
+    (
+        "x" * 201,
+        ["order.paid in en: collapse_key: comes out empty or longer than 200 characters with the sample"],
+    ),
+]
+
+
+@pytest.mark.parametrize(("key", "expected"), KEYS)
+def test_a_key_by_which_nothing_is_edited_is_told(tmp_path: Path, key: str, expected: list[str]) -> None:
+    """Once, for it is rendered in the default language alone."""
+    assert problems(tmp_path, types=TYPE + f"collapse_key = '{key}'\n") == expected

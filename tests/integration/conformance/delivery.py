@@ -146,6 +146,14 @@ _OTHERS = (
         "JsonMessage",
         before=(FIRST,),
     ),
+    Row(
+        "an edit takes the preview away",
+        as_json("editMessageText", chat_id=PERSON, message_id=1, text="y", disable_web_page_preview=True),
+        200,
+        {"ok": True, "result": {**shown("y"), "edit_date": DATE, "link_preview_options": {"is_disabled": True}}},
+        PREVIEW,
+        before=(FIRST,),
+    ),
     bad(
         "an edit that changes nothing",
         as_json("editMessageText", chat_id=PERSON, message_id=1, text="first"),
