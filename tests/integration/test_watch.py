@@ -174,7 +174,7 @@ async def test_a_health_file_without_a_sign_of_life_is_unhealthy(stage: Stage, w
     stale = stage.run("print-health", HEALTH_FILE=str(old))
     missing = stage.run("print-health", HEALTH_FILE=str(old.with_name("none.json")))
     assert (stale.code, missing.code) == (2, 2)
-    assert stale.out.startswith("stale: the last heartbeat was 6")
+    assert stale.out.startswith("stale: the last heartbeat was ")
     assert missing.out.startswith("missing: ")
 
 
