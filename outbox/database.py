@@ -32,6 +32,26 @@ SETTINGS: Mapping[str, str] = {
 }
 
 
+REFUSED = (
+    asyncpg.InvalidCatalogNameError,
+    asyncpg.InvalidAuthorizationSpecificationError,
+)
+"""PostgreSQL answers, but not to this DATABASE_URL: no such database, role or password."""
+
+OUT_OF_REACH = (
+    *REFUSED,
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    # what asyncpg says when a connection ends in the same moment as a query begins on it
+    asyncpg.InternalClientError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.TooManyConnectionsError,
+)
+
 FREE_PLANNER = """
 set local enable_seqscan = on; set local enable_hashjoin = on; set local enable_mergejoin = on;
 set local plan_cache_mode = auto

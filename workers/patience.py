@@ -4,29 +4,18 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import asyncpg
-
 from health import Check, CheckName, Health, Status
+from outbox.database import OUT_OF_REACH, REFUSED
 
-REFUSED = (
-    asyncpg.InvalidCatalogNameError,
-    asyncpg.InvalidAuthorizationSpecificationError,
-)
-"""PostgreSQL answers, but not to this DATABASE_URL: no such database, role or password."""
-
-OUT_OF_REACH = (
-    *REFUSED,
-    OSError,
-    TimeoutError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.InterfaceError,
-    # what asyncpg says when a connection ends in the same moment as a query begins on it
-    asyncpg.InternalClientError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.TooManyConnectionsError,
-)
+__all__ = [
+    "OUT_OF_REACH",
+    "REFUSED",
+    "Backoff",
+    "PostgresOutOfReachError",
+    "answered",
+    "wait_for",
+    "watching_postgres",
+]
 
 SHORTEST_S, LONGEST_S = 0.05, 1.0
 

@@ -24,6 +24,8 @@ SHAPES = {
 }
 """What a secret looks like, and the words for one that does not."""
 
+ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:\d+)?|https?://\[[0-9a-f:]+\](:\d+)?")
+
 LONGEST_DELAY_S = 30 * 24 * 3600
 MOST_OPERATORS = 1000
 """An event has 10,000 recipients at the most; one that cannot be emitted would stop what it tells about."""
@@ -70,6 +72,12 @@ class Settings(BaseSettings):
     """Where Telegram shall send updates, an https address that reaches HTTP_BIND; without it `bot` polls."""
     telegram_link_base: HttpUrl = HttpUrl("https://t.me")
     """What a binding link begins with; the simulator's page in development."""
+    inbox_jwt_audience: str | None = None
+    """What an end user's token must name in `aud`; it is not looked at by default."""
+    inbox_origins: Annotated[tuple[str, ...], NoDecode] = ()
+    """Web origins whose pages may call the API, comma-separated: `https://app.example`."""
+    inbox_rate: float = Field(default=10, gt=0, allow_inf_nan=False)
+    """Requests per second that one end user may make of one API process, in the long run."""
     instance: str = Field(default_factory=lambda: f"{socket.gethostname()}-{os.getpid()}")
 
     @field_validator("retry_schedule", mode="before")
@@ -92,6 +100,16 @@ class Settings(BaseSettings):
             raise ValueError(f"it must be recipient ids with commas between them, at most {MOST_OPERATORS}")
         return names
 
+    @field_validator("inbox_origins", mode="before")
+    @classmethod
+    def _allow(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        origins = tuple(dict.fromkeys(origin for part in value.split(",") if (origin := part.strip())))
+        if not all(ORIGIN.fullmatch(origin) for origin in origins):
+            raise ValueError("it must be origins with commas between them, each like https://app.example")
+        return origins
+
     @field_validator("database_url", "redis_url", "telegram_bot_token")
     @classmethod
     def _shaped(cls, value: SecretStr | None, field: ValidationInfo) -> SecretStr | None:
@@ -113,6 +131,15 @@ class Settings(BaseSettings):
         if value is None or not value.get_secret_value():
             raise SettingsError(f"{name} is not set (nor {name}_FILE, nor a credential of that name)")
         return value.get_secret_value()
+
+    def rotated(self, name: str) -> tuple[str, ...]:
+        """Return a secret of which several may hold at once: written one after the other, with space between them.
+
+        Raises:
+            SettingsError: it is not set.
+
+        """
+        return tuple(self.secret(name).split())
 
     @property
     def api_base(self) -> str:

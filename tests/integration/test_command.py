@@ -27,6 +27,8 @@ NAMES = [
     "0006_fault_index",
     "0007_person",
     "0008_person_checked",
+    "0009_api",
+    "0010_notification_unread",
 ]
 
 
@@ -66,6 +68,8 @@ async def test_migrate_tells_what_has_changed(stage: Stage) -> None:
         ("0006_fault_index", "applied"),
         ("0007_person", "applied"),
         ("0008_person_checked", "applied"),
+        ("0009_api", "applied"),
+        ("0010_notification_unread", "applied"),
     ]
     assert stage.run("migrate", "--check").code == 1
     stopped = stage.run("migrate")

@@ -24,6 +24,8 @@ NAMES = [
     "0006_fault_index",
     "0007_person",
     "0008_person_checked",
+    "0009_api",
+    "0010_notification_unread",
 ]
 
 
@@ -100,6 +102,8 @@ async def test_status_after_migrate(conn: Connection) -> None:
         (6, "0006_fault_index", Standing.APPLIED),
         (7, "0007_person", Standing.APPLIED),
         (8, "0008_person_checked", Standing.APPLIED),
+        (9, "0009_api", Standing.APPLIED),
+        (10, "0010_notification_unread", Standing.APPLIED),
     ]
     assert all(one.applied_at is not None for one in found)
 
@@ -128,9 +132,9 @@ async def test_a_changed_file_keeps_the_pending_ones_back(empty: Connection, fol
 
 async def test_what_a_newer_version_applied_is_left_alone(conn: Connection) -> None:
     """A migration that this version does not know is listed as foreign and hinders nothing."""
-    await conn.execute("insert into outbox.migration (number, name, checksum) values (9, '0009_later', 'x')")
+    await conn.execute("insert into outbox.migration (number, name, checksum) values (11, '0011_later', 'x')")
 
-    assert (await standings(conn))["0009_later"] is Standing.FOREIGN
+    assert (await standings(conn))["0011_later"] is Standing.FOREIGN
     assert await migration.migrate(conn) == []
 
 

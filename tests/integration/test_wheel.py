@@ -67,6 +67,8 @@ def test_the_wheel_holds_all_that_is_not_python(wheel: Path) -> None:
         "outbox/migrations/0006_fault_index.sql",
         "outbox/migrations/0007_person.sql",
         "outbox/migrations/0008_person_checked.sql",
+        "outbox/migrations/0009_api.sql",
+        "outbox/migrations/0010_notification_unread.sql",
         "outbox/own_catalog.toml",
         "telegram/guard.lua",
         "telegram/pace.lua",

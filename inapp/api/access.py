@@ -1,0 +1,64 @@
+"""Who may ask: an end user with a token, the application with its secret."""
+
+import hmac
+import time
+from datetime import timedelta
+from math import ceil
+from typing import Annotated
+
+from fastapi import Depends
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from inapp.api.error import ApiError, Code
+from inapp.api.surroundings import Surroundings, surroundings
+from inapp.session import Session, SessionError
+from outbox import forgotten
+
+World = Annotated[Surroundings, Depends(surroundings)]
+
+_user = HTTPBearer(
+    scheme_name="endUser", bearerFormat="JWT", auto_error=False, description="HS256, `sub` is the recipient, `exp`."
+)
+_application = HTTPBearer(scheme_name="application", auto_error=False, description="OUTBOX_CONSUMER_SECRET.")
+
+SECOND = timedelta(seconds=1)
+
+
+async def _person(world: World, given: Annotated[HTTPAuthorizationCredentials | None, Depends(_user)]) -> str:
+    if given is None:
+        raise ApiError(Code.UNAUTHORIZED, "send Authorization: Bearer with the person's token")
+    try:
+        session = world.tokens.read(given.credentials)
+    except SessionError as fault:
+        raise ApiError(Code.UNAUTHORIZED, str(fault)) from None
+    early = world.rate.take(session.recipient, time.monotonic())
+    if early:
+        raise ApiError(Code.RATE_LIMITED, "too many requests with this token", retry_after=ceil(early))
+    await _require_known(world, session)
+    return session.recipient
+
+
+async def _require_known(world: Surroundings, session: Session) -> None:
+    """Refuse a token from before its person was forgotten; without `iat` nobody knows, and so it is from before."""
+    async with world.pool.acquire() as conn:
+        forgotten_at = await forgotten.since(conn, session.recipient)
+    # `iat` is in whole seconds: one of the same second may be from before
+    if forgotten_at is not None and (session.issued_at is None or session.issued_at < forgotten_at):
+        raise ApiError(Code.STALE_SESSION, "the person was forgotten after this token was issued: sign in anew")
+
+
+async def _application_only(
+    world: World, given: Annotated[HTTPAuthorizationCredentials | None, Depends(_application)]
+) -> None:
+    secret = b"" if given is None else given.credentials.encode(errors="replace")
+    # all of them, so that the time says nothing about which one came near
+    matches = [hmac.compare_digest(secret, known.encode()) for known in world.consumer_secrets]
+    if not any(matches):
+        raise ApiError(Code.UNAUTHORIZED, "send Authorization: Bearer with OUTBOX_CONSUMER_SECRET")
+
+
+Person = Annotated[str, Depends(_person)]
+"""The recipient that the token names."""
+
+ApplicationOnly = Depends(_application_only)
+"""For `dependencies=[ApplicationOnly]` of a router."""

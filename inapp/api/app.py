@@ -1,0 +1,43 @@
+"""The application: every endpoint, its middleware, and what it refuses with."""
+
+from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
+
+from health import VERSION, probe_router
+from inapp.api import consumers, documentation, events, notifications, preferences, sessions, stream, telegram
+from inapp.api.body import BodyLimit
+from inapp.api.envelope import install
+from inapp.api.request_id import HEADER, RequestIds
+from inapp.api.surroundings import Surroundings
+
+ROUTERS = (notifications, stream, preferences, telegram, sessions, events, consumers)
+
+
+def build_api(world: Surroundings) -> FastAPI:
+    """Build the HTTP API over its surroundings."""
+    app = FastAPI(
+        title="Vestnik",
+        version=VERSION,
+        description="Notifications, preferences and Telegram links of an application's users; events and consumers.",
+        openapi_url="/api/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.state.surroundings = world
+    install(app)
+    for part in ROUTERS:
+        app.include_router(part.router)
+    app.include_router(documentation.build(app))
+    app.include_router(probe_router(world.health), include_in_schema=False)
+    app.add_middleware(BodyLimit)
+    if world.origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(world.origins),
+            allow_methods=["GET", "POST", "PUT", "DELETE"],
+            allow_headers=["Authorization", "Content-Type", "Last-Event-ID", HEADER],
+            expose_headers=[HEADER, "Retry-After"],
+        )
+    app.add_middleware(RequestIds)
+    return app

@@ -1,0 +1,5 @@
+"""Events: the application emits them over HTTP."""
+
+from fastapi import APIRouter
+
+router = APIRouter(prefix="/api/outbox", tags=["outbox"])

@@ -1,0 +1,1 @@
+"""What a browser loads: the bell, without a build step."""

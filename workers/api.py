@@ -1,0 +1,123 @@
+"""`vestnik api`: serve the HTTP API for ever, and end in order on SIGTERM."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from prometheus_client import CollectorRegistry
+from redis.asyncio import Redis
+
+from health import CheckName, Health, Metrics, build_app, get_logger, keep, listen, metrics_router, serve
+from inapp.api import Surroundings, build_api
+from inapp.hub import Hub
+from inapp.rate import Rate
+from inapp.session import Tokens
+from inapp.signal import Signal
+from outbox.catalog import load as load_catalog
+from outbox.database import open_pool
+from workers.bot_name import BotName
+from workers.mini_app import mini_app_user
+from workers.parts import REDIS_TIMEOUT_S, close_pool
+from workers.patience import wait_for
+from workers.settings import Settings
+from workers.stop import stop_on_signals
+from workers.store import Store
+
+log = get_logger()
+
+USES = (CheckName.POSTGRES, CheckName.REDIS)
+HTTP_BIND = "127.0.0.1:8080"
+POOL_SIZE = 10
+"""Requests that ask PostgreSQL side by side, and the hub."""
+BURST_S = 4
+"""Seconds of its rate that one caller may use up at once."""
+LOOK_EVERY_S = 5.0
+
+
+@dataclass(slots=True)
+class Api:
+    """What the tasks of the API's process share."""
+
+    world: Surroundings
+    redis: Redis
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    stop_by: float | None = None
+
+
+@asynccontextmanager
+async def furnish(settings: Settings, health: Health) -> AsyncIterator[Api]:
+    """Make all parts of the API from its settings, and close them afterwards.
+
+    Raises:
+        SettingsError, CatalogError: with these settings it cannot begin.
+
+    """
+    secrets = settings.rotated("INBOX_JWT_SECRET")
+    consumer_secrets = settings.rotated("OUTBOX_CONSUMER_SECRET")
+    catalog = load_catalog(settings.catalog_dir)
+    metrics = Metrics(CollectorRegistry())
+    redis = Redis.from_url(
+        settings.secret("REDIS_URL"), socket_timeout=REDIS_TIMEOUT_S, socket_connect_timeout=REDIS_TIMEOUT_S
+    )
+    pool = await open_pool(settings.secret("DATABASE_URL"), size=POOL_SIZE)
+    world = Surroundings(
+        pool=pool,
+        catalog=catalog,
+        hub=Hub(pool, redis, catalog, metrics),
+        signal=Signal(redis),
+        tokens=Tokens(secrets, settings.inbox_jwt_audience),
+        rate=Rate(settings.inbox_rate, round(settings.inbox_rate * BURST_S)),
+        consumer_secrets=consumer_secrets,
+        health=health,
+        metrics=metrics,
+        link_base=str(settings.telegram_link_base),
+        bot_username=BotName(settings).get,
+        mini_app_user=mini_app_user(settings),
+        origins=settings.inbox_origins,
+    )
+    try:
+        yield Api(world, redis)
+    finally:
+        await redis.aclose()
+        await close_pool(pool)
+
+
+async def serve_api(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT; a second signal ends the process at once.
+
+    Raises:
+        SettingsError, CatalogError, MigrationError, BindError: it must not begin.
+
+    """
+    health = Health("api", settings.instance, USES)
+    async with furnish(settings, health) as api:
+        stop_on_signals(api, "api_stopping")
+        metrics = api.world.metrics
+        metrics.heartbeat_timestamp_seconds.set_function(health.heartbeat_timestamp)
+        app = build_api(api.world)
+        apps = {settings.http_bind or HTTP_BIND: app}
+        if settings.metrics_bind in apps:
+            app.include_router(metrics_router(metrics.registry), include_in_schema=False)
+        elif settings.metrics_bind:
+            apps[settings.metrics_bind] = build_app(health, metrics.registry)
+        listeners = [(listen(bind), served) for bind, served in apps.items()]
+        async with asyncio.TaskGroup() as tasks:
+            servers = [tasks.create_task(serve(served, listener, api.stopping)) for listener, served in listeners]
+            beside = [
+                tasks.create_task(keep(health, settings.health_file)),
+                tasks.create_task(_look(api, Store(api.world.pool, health))),
+                tasks.create_task(api.world.hub.run()),
+            ]
+            log.info("api_started", version=health.version)
+            await asyncio.wait(servers)
+            for task in beside:
+                task.cancel()
+    log.info("api_stopped")
+
+
+async def _look(api: Api, store: Store) -> None:
+    """Look whether PostgreSQL and Redis are there, also while nobody asks."""
+    while True:
+        await store.look()
+        await wait_for(api.stopping, LOOK_EVERY_S)
