@@ -2,15 +2,21 @@
 
 Nothing of this package lets a person's data or a secret out: log lines pass a gate with a closed list of fields,
 the health file holds words of the code and numbers, metrics have no ids in their labels.
+What serves HTTP is loaded when it is first used: FastAPI is heavy, and most commands serve nothing.
 """
+
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from health.check import Check, CheckName, Counters, Health, Lag, Status, worst
 from health.error import BindError, HealthError, LogSettingError, ServeError
 from health.file import Report, Verdict, keep, read, write
-from health.http import build_app, listen, metrics_router, port_of, probe_router, serve
 from health.log import Format, bound, configure, get_logger
 from health.metrics import Metrics
 from health.version import VERSION
+
+if TYPE_CHECKING:
+    from health.http import build_app, listen, metrics_router, port_of, probe_router, serve
 
 __all__ = [
     "VERSION",
@@ -42,3 +48,11 @@ __all__ = [
     "worst",
     "write",
 ]
+
+_HTTP = ("build_app", "listen", "metrics_router", "port_of", "probe_router", "serve")
+
+
+def __getattr__(name: str) -> object:
+    if name in _HTTP:
+        return getattr(import_module("health.http"), name)
+    raise AttributeError(f"module 'health' has no attribute {name!r}")

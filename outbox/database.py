@@ -1,5 +1,6 @@
 """Connections to the application's PostgreSQL."""
 
+import asyncio
 import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, TypeAlias
@@ -18,6 +19,7 @@ else:
 
 CONNECT_TIMEOUT_S = 5.0
 COMMAND_TIMEOUT_S = 30.0
+CLOSE_WITHIN_S = 1.0
 SETTINGS: Mapping[str, str] = {
     "application_name": "vestnik",
     # the statements are small and their shapes known: compiling them costs more than it gives
@@ -87,3 +89,12 @@ async def open_pool(url: str, *, size: int) -> Pool:
         command_timeout=COMMAND_TIMEOUT_S,
         server_settings=dict(SETTINGS),
     )
+
+
+async def close_pool(pool: Pool) -> None:
+    """Close the pool; a connection that does not end by itself is broken off."""
+    try:
+        async with asyncio.timeout(CLOSE_WITHIN_S):
+            await pool.close()
+    except (TimeoutError, *OUT_OF_REACH):
+        pool.terminate()

@@ -15,11 +15,11 @@ from inapp.rate import Rate
 from inapp.session import Tokens
 from inapp.signal import Signal
 from outbox.catalog import load as load_catalog
-from outbox.database import open_pool
+from outbox.database import close_pool, open_pool
 from workers.bot_name import BotName
 from workers.mini_app import mini_app_user
-from workers.parts import REDIS_TIMEOUT_S, close_pool
 from workers.patience import wait_for
+from workers.redis_client import connect
 from workers.settings import Settings
 from workers.stop import stop_on_signals
 from workers.store import Store
@@ -57,9 +57,7 @@ async def furnish(settings: Settings, health: Health) -> AsyncIterator[Api]:
     consumer_secrets = settings.rotated("OUTBOX_CONSUMER_SECRET")
     catalog = load_catalog(settings.catalog_dir)
     metrics = Metrics(CollectorRegistry())
-    redis = Redis.from_url(
-        settings.secret("REDIS_URL"), socket_timeout=REDIS_TIMEOUT_S, socket_connect_timeout=REDIS_TIMEOUT_S
-    )
+    redis = connect(settings)
     pool = await open_pool(settings.secret("DATABASE_URL"), size=POOL_SIZE)
     world = Surroundings(
         pool=pool,

@@ -11,10 +11,11 @@ from redis.asyncio import Redis
 
 from health import Check, CheckName, Health, Metrics, Status
 from outbox.catalog import load as load_catalog
-from outbox.database import Pool, open_pool
+from outbox.database import Pool, close_pool, open_pool
 from telegram import Pacer
 from telegram.bot import ChatPace, Client, Courier, Reception, build_dispatcher
-from workers.parts import FREE_BURST, PAID_BURST, PAID_RATE, REDIS_TIMEOUT_S, close_pool
+from workers.parts import FREE_BURST, PAID_BURST, PAID_RATE
+from workers.redis_client import connect
 from workers.settings import Settings
 from workers.store import Store
 
@@ -61,9 +62,7 @@ async def furnish(settings: Settings, health: Health) -> AsyncIterator[Desk]:
     token, api_base = settings.secret("TELEGRAM_BOT_TOKEN"), settings.api_base
     listener = Client(token, api_base, timeout=TIMEOUT_S, connections=2, metrics=metrics)
     speaker = Client(token, api_base, timeout=TIMEOUT_S, connections=IN_FLIGHT, metrics=metrics)
-    redis = Redis.from_url(
-        settings.secret("REDIS_URL"), socket_timeout=REDIS_TIMEOUT_S, socket_connect_timeout=REDIS_TIMEOUT_S
-    )
+    redis = connect(settings)
     pool = await open_pool(settings.secret("DATABASE_URL"), size=POOL_SIZE)
     told = partial(record_redis, health)
     courier = Courier(speaker, _pacer(settings, redis, speaker.bot.id), _pace(settings), metrics, told)

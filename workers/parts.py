@@ -11,11 +11,11 @@ from redis.asyncio import Redis
 from health import Health, Metrics
 from outbox.catalog import Catalog
 from outbox.catalog import load as load_catalog
-from outbox.database import Pool, open_pool
+from outbox.database import Pool, close_pool, open_pool
 from outbox.fan_out import Route
 from telegram import Guard, Pacer, Sender
 from workers.bot import Bot
-from workers.patience import OUT_OF_REACH
+from workers.redis_client import connect
 from workers.settings import Settings
 from workers.sweep import Sweep
 
@@ -30,9 +30,6 @@ URGENT_SLOTS = 2
 
 PAID_RATE = 1000.0
 """Messages per second that Telegram allows in paid broadcast."""
-
-REDIS_TIMEOUT_S = 2.0
-CLOSE_WITHIN_S = 1.0
 
 
 @dataclass(slots=True)
@@ -103,9 +100,7 @@ async def wire(settings: Settings, health: Health) -> AsyncIterator[Parts]:
         paid_broadcast=paid,
         metrics=metrics,
     )
-    redis = Redis.from_url(
-        settings.secret("REDIS_URL"), socket_timeout=REDIS_TIMEOUT_S, socket_connect_timeout=REDIS_TIMEOUT_S
-    )
+    redis = connect(settings)
     rate = PAID_RATE if paid else settings.bot_rate
     pacer = Pacer(redis, sender.bot_id, rate, PAID_BURST if paid else FREE_BURST)
     guard = Guard(redis, sender.bot_id, settings.unlink_guard_share)
@@ -131,12 +126,3 @@ async def wire(settings: Settings, health: Health) -> AsyncIterator[Parts]:
         await sender.close()
         await redis.aclose()
         await close_pool(pool)
-
-
-async def close_pool(pool: Pool) -> None:
-    """Close the pool; a connection that does not end by itself is broken off."""
-    try:
-        async with asyncio.timeout(CLOSE_WITHIN_S):
-            await pool.close()
-    except (TimeoutError, *OUT_OF_REACH):
-        pool.terminate()

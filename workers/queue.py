@@ -23,8 +23,9 @@ from health import Check, CheckName, Status, get_logger
 from workers.arq_worker import ArqWorker
 from workers.deliver import Deliverer
 from workers.maintain import maintain_slice
-from workers.parts import REDIS_TIMEOUT_S, Parts
+from workers.parts import Parts
 from workers.patience import Backoff, wait_for
+from workers.redis_client import TIMEOUT_S
 from workers.relay import relay_slice
 from workers.slice import LENGTH, Slice
 
@@ -142,7 +143,7 @@ def _function(kind: str) -> Function:
 def open_queue(parts: Parts) -> ArqRedis:
     """Make the Redis client through which jobs are written and read; it connects when it is first used."""
     connections = ConnectionPool.from_url(
-        parts.settings.secret("REDIS_URL"), socket_timeout=REDIS_TIMEOUT_S, socket_connect_timeout=REDIS_TIMEOUT_S
+        parts.settings.secret("REDIS_URL"), socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S
     )
     return ArqRedis(
         connections, job_serializer=write_job, job_deserializer=read_job, default_queue_name=queue_name(parts)

@@ -3,7 +3,6 @@
 import typer
 
 from health import configure
-from workers.api import serve_api
 from workers.command.run import BAD_INSTANCE
 from workers.command.session import run
 from workers.settings import SettingsError, load
@@ -11,6 +10,8 @@ from workers.settings import SettingsError, load
 
 def api() -> None:
     """Serve the HTTP API on HTTP_BIND: notifications, preferences, links, events and consumers."""
+    from workers.api import serve_api  # noqa: PLC0415 (other commands do not need it)
+
     settings = load()
     if BAD_INSTANCE.search(settings.instance):
         raise SettingsError("INSTANCE is malformed: letters, digits, dot, dash and underscore only")

@@ -10,7 +10,6 @@ from pydantic import BaseModel, ConfigDict
 
 from outbox import binding, link
 from outbox.link import Audited, How, Link, LinkState, Wanted
-from telegram import Sender
 from workers.command.line import REJECTED, Rejected, keep_rejected, parse, read_lines, tell_rejected
 from workers.command.order import Operator, signature
 from workers.command.output import Json, print_facts, print_json, print_table
@@ -155,6 +154,8 @@ def bind(who: User, *, as_json: Json = False) -> None:
 
 
 async def _bind(who: str) -> str:
+    from telegram import Sender  # noqa: PLC0415 (aiogram is heavy, and other commands do not need it)
+
     settings = load()
     # first, so that a bot that nobody knows makes no token worthless
     async with Sender(settings.secret("TELEGRAM_BOT_TOKEN"), settings.api_base) as sender:
