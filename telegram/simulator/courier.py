@@ -46,6 +46,14 @@ class _Failure:
         return 0.0 if failures <= 1 else min(2.0 ** (failures - 1), LONGEST_PAUSE_SECONDS)
 
 
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """What the webhook answered when it took an update: perhaps a call."""
+
+    content_type: str
+    content: bytes
+
+
 class Courier:
     """What works for one webhook until it is stopped."""
 
@@ -57,6 +65,7 @@ class Courier:
         self._news.set()
         self._lanes: set[tuple[UpdateKind, int]] = set()
         self._connections = asyncio.Semaphore(webhook.max_connections)
+        self._calls: set[asyncio.Task[None]] = set()
         self._work = asyncio.create_task(self._run())
 
     def wake(self) -> None:
@@ -86,21 +95,22 @@ class Courier:
         failures = 0
         while update := self._first(lane):
             async with self._connections:
-                failure = await self._bring(update, http)
-            if failure is None:
+                outcome = await self._bring(update, http)
+            if isinstance(outcome, _Taken):
                 failures = 0
                 self._updates.forget(update.update_id)
+                self._begin(outcome)
                 continue
-            failures += failure.sent
-            self._webhook.note_error(failure.text, time.time())
-            await asyncio.sleep(failure.pause(failures))
+            failures += outcome.sent
+            self._webhook.note_error(outcome.text, time.time())
+            await asyncio.sleep(outcome.pause(failures))
         self._lanes.discard(lane)
 
     def _first(self, lane: tuple[UpdateKind, int]) -> Update | None:
         return next((each for each in self._updates.pending(time.time()) if each.lane == lane), None)
 
-    async def _bring(self, update: Update, http: aiohttp.ClientSession) -> _Failure | None:
-        """Post one update; None when it was taken."""
+    async def _bring(self, update: Update, http: aiohttp.ClientSession) -> "_Failure | _Taken":
+        """Post one update."""
         headers = {"Content-Type": "application/json"}
         if self._webhook.secret_token:
             headers[SECRET_HEADER] = self._webhook.secret_token
@@ -109,20 +119,23 @@ class Courier:
             async with http.post(self._webhook.address, data=body, headers=headers, allow_redirects=False) as answer:
                 if not 200 <= answer.status <= 299:
                     return _wrong_answer(answer)
-                content_type, content = answer.headers.get("Content-Type", ""), await answer.read()
+                return _Taken(answer.headers.get("Content-Type", ""), await answer.read())
         except aiohttp.ClientConnectorError as error:
             return _Failure(_connect_fault(error), sent=False)
         except TimeoutError:
             return _Failure("Read timeout expired")
         except aiohttp.ClientError:
             return _Failure("Connection closed")
-        await self._execute(content_type, content)
-        return None
 
-    async def _execute(self, content_type: str, content: bytes) -> None:
-        """Make the call that the webhook's answer asks for; nobody is told what becomes of it."""
+    def _begin(self, taken: "_Taken") -> None:
+        """Make the call that the webhook's answer asks for: the update is taken already, and nobody waits for this."""
+        call = asyncio.create_task(self._execute(taken))
+        self._calls.add(call)
+        call.add_done_callback(self._calls.discard)
+
+    async def _execute(self, taken: "_Taken") -> None:
         try:
-            arguments = read_arguments(b"", content_type, content)
+            arguments = read_arguments(b"", taken.content_type, taken.content)
         except (RefusedError, UnreadableError):
             return
         method = arguments.pop("method", "")

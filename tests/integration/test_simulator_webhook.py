@@ -224,9 +224,22 @@ async def test_an_answer_with_a_method_is_executed(client: Client, kind: str) ->
         await put(client, receiver.url)
         await say(client, "/start")
         await nothing_pending(client)
+        world = client.simulator.world
+        await until(lambda: any(call.method == "sendMessage" for call in world.journal.last(5)))
     assert await client.texts(42) == ["/start", "welcome"]
     calls = await client.read("calls")
     assert [(each["method"], each["decision"]) for each in calls][-1] == ("sendMessage", "ok")
+
+
+async def test_an_update_is_taken_before_its_call_has_ended(client: Client) -> None:
+    """An answer with a call takes the update off at once, however long the call is held back."""
+    await client.order("POST", "faults", {"kind": "latency", "method": "sendMessage", "seconds": 3600})
+    async with listening(web.json_response({"method": "sendMessage", "chat_id": 42, "text": "late"})) as receiver:
+        await put(client, receiver.url)
+        await say(client, "a", "b")
+        await nothing_pending(client)
+        assert receiver.texts == ["a", "b"]
+    assert await client.texts(42) == ["a", "b"]
 
 
 @pytest.mark.parametrize("method", ["deleteWebhook", "setWebhook", "logOut", "getMe", "noSuchMethod"])
