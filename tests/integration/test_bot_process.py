@@ -51,7 +51,7 @@ async def test_the_way_of_a_person(stage: Stage) -> None:
     await stage.order("PUT", f"chats/{BORIS}", {"state": "started", "name": name})
     token = await binding.request(stage.conn, "boris-the-recipient")
     metrics = f"127.0.0.1:{free_port()}"
-    with bot(stage, METRICS_BIND=metrics) as running:
+    with bot(stage, METRICS_BIND=metrics, LOG_LEVEL="debug") as running:
         await say(stage, f"/start {token}")
         assert (await said(stage, 1))[0].startswith("✅ Connected.")
         await say(stage, "a sentence of mine")
