@@ -19,6 +19,8 @@ from health.error import BindError, ServeError
 
 GRACE = timedelta(seconds=5)
 """How long an open request may go on after the order to stop; a live stream never ends by itself."""
+TAKEN_WITHIN = timedelta(seconds=60)
+"""A client that takes nothing of what was sent for so long is cut off: else it would hold its connection for ever."""
 WAITING = 128
 """Connections that may wait to be accepted."""
 _FRESH = {"Cache-Control": "no-store"}
@@ -78,6 +80,8 @@ def listen(bind: str) -> socket.socket:
     listener = socket.socket(family, kind, protocol)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # every connection that it accepts has it from there
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(TAKEN_WITHIN.total_seconds() * 1000))
         listener.bind(address)
         listener.listen(WAITING)
     except OSError as error:

@@ -166,6 +166,13 @@ class Metrics:
         )
 
     def _process(self, registry: CollectorRegistry, version: str) -> None:
+        self.http_requests = Counter(
+            "http_requests",
+            "Requests to the HTTP API by method and status; status 0: whoever asked had gone before the answer.",
+            ["method", "status"],
+            namespace=PREFIX,
+            registry=registry,
+        )
         self.inbox_streams = Gauge(
             "inbox_streams",
             "Open live streams of the inbox.",

@@ -12,6 +12,11 @@ ALGORITHM = "HS256"
 LEEWAY = timedelta(seconds=10)
 """How far the application's clock may be off."""
 
+FAR = datetime(9999, 1, 1, tzinfo=UTC).timestamp()
+"""Some tokens never expire, and say so with a number that no calendar knows."""
+LONGEST_RECIPIENT = 1024
+"""Bytes; PostgreSQL has no index for much longer ones."""
+
 # `vestnik doctor` says it once, in words; the library would say it on every request
 warnings.filterwarnings("ignore", category=InsecureKeyLengthWarning)
 
@@ -27,6 +32,15 @@ class Session:
     recipient: str
     issued_at: datetime | None
     """None: the token does not say it."""
+    expires_at: datetime
+    """From then on the token opens nothing; the clocks' leeway is in it."""
+
+    def is_from_before(self, moment: datetime | None) -> bool:
+        """Tell whether the token is older than that; one that does not say when it was issued is older than anything.
+
+        `iat` is in whole seconds: one of the same second may be from before.
+        """
+        return moment is not None and (self.issued_at is None or self.issued_at < moment)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +90,23 @@ class Tokens:
 
 
 def _session(claims: dict[str, object]) -> Session:
-    recipient, issued = claims["sub"], claims.get("iat")
-    if not isinstance(recipient, str) or not recipient or "\0" in recipient:
-        raise SessionError("the token's sub names nobody")
-    # the library has refused any iat that is no number
-    issued_at = datetime.fromtimestamp(float(issued), UTC) if isinstance(issued, (int, float)) else None
-    return Session(recipient, issued_at)
+    issued_at = _moment("iat", claims["iat"]) if "iat" in claims else None
+    return Session(_recipient(claims["sub"]), issued_at, _moment("exp", claims["exp"]) + LEEWAY)
+
+
+def _recipient(sub: object) -> str:
+    # half of a surrogate pair is a text that nothing can hold
+    written = sub.encode(errors="replace") if isinstance(sub, str) else b""
+    if not isinstance(sub, str) or not 0 < len(written) <= LONGEST_RECIPIENT or "\0" in sub or written.decode() != sub:
+        raise SessionError("the token's sub is no recipient's id")
+    return sub
+
+
+def _moment(claim: str, seconds: object) -> datetime:
+    # the library takes "17" and true as well, but has refused what is not finite
+    if type(seconds) not in (int, float):
+        raise SessionError(f"the token's {claim} is no number")
+    return datetime.fromtimestamp(min(max(seconds, 0), FAR), UTC)  # type: ignore[call-overload]  # a number by now
 
 
 def _words(fault: jwt.PyJWTError) -> str:

@@ -3,7 +3,8 @@
 import hashlib
 import re
 import secrets
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from outbox.database import Connection
 
@@ -17,14 +18,27 @@ REQUEST = """
 insert into outbox.binding_request as b (recipient, token_hash, expires_at) values ($1, $2, now() + $3::interval)
 on conflict (recipient) do update set
   token_hash = excluded.token_hash, created_at = now(), expires_at = excluded.expires_at, consumed_at = null
+returning b.expires_at
 """
 
 
-async def request(conn: Connection, recipient: str) -> str:
-    """Make a token that links a chat to this recipient; it is known to nobody but the caller."""
+@dataclass(frozen=True, slots=True)
+class BindingRequest:
+    """A token that links a chat to its recipient; it is known to nobody but whoever asked for it."""
+
+    token: str
+    expires_at: datetime
+
+
+async def make(conn: Connection, recipient: str) -> BindingRequest:
+    """Make a binding request; an older one of this recipient is worth nothing any more."""
     token = secrets.token_urlsafe(BYTES)
-    await conn.execute(REQUEST, recipient, _hash(token), LIFETIME)
-    return token
+    return BindingRequest(token, await conn.fetchval(REQUEST, recipient, _hash(token), LIFETIME))
+
+
+async def request(conn: Connection, recipient: str) -> str:
+    """Make a binding request, for whoever needs its token alone."""
+    return (await make(conn, recipient)).token
 
 
 # open -> consumed

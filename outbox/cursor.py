@@ -33,6 +33,18 @@ class Window:
         """Tell whether all of it has been read."""
         return self.low == self.high
 
+    def opened(self) -> "Window":
+        """Go on with this window, or open one up to now where all of it has been read."""
+        return replace(self, high=self.now) if self.closed else self
+
+    def behind(self, xid: str, id_: int) -> "Window":
+        """Stand behind this event of the window."""
+        return replace(self, at_xid=xid, at_id=id_)
+
+    def finished(self) -> "Window":
+        """Stand behind the whole window."""
+        return Window(self.consumer, low=self.high, high=self.high, now=self.now)
+
 
 class Position(NamedTuple):
     """One event of a window: its id, the transaction that wrote it, and what the relay decides by."""
@@ -51,7 +63,7 @@ PEEK = """
 select c.low::text <> c.high::text
   or exists (select from outbox.event e where e.xid >= pg_snapshot_xmax(c.low))
   or exists (select from pg_snapshot_xip(c.low) x, lateral (select from outbox.event e where e.xid = x limit 1) e)
-  or exists (select from outbox.scheduled s where s.due_at <= now())
+  or exists (select from outbox.scheduled s where s.due_at <= now() and c.consumer = 'relay')
   -- a cursor that `lock` will refuse
   or pg_snapshot_xmax(c.high) > pg_snapshot_xmax(pg_current_snapshot())
   or c.system_identifier <> (select system_identifier from pg_control_system())
@@ -64,11 +76,13 @@ async def peek(conn: Connection, consumer: str = RELAY) -> bool:
     return bool(await conn.fetchval(PEEK, consumer))
 
 
-LOCK = """
+FIND = """
 select low::text, high::text, at_xid::text, at_id,
   system_identifier <> (select system_identifier from pg_control_system()) as foreign_cluster
-from outbox.cursor where consumer = $1 for update skip locked
+from outbox.cursor where consumer = $1
 """
+LOCK = FIND + "for update skip locked"
+LOCK_IN_TURN = FIND + "for update"
 
 # a statement of its own, after the lock: the one that locks may have seen less than whoever moved the cursor last
 NOW = """
@@ -83,7 +97,21 @@ async def lock(conn: Connection, consumer: str = RELAY) -> Window | None:
         ForeignClusterError: the cursor was written in another cluster, or in a later state of this one.
 
     """
-    row = await conn.fetchrow(LOCK, consumer)
+    return await _guarded(conn, consumer, LOCK)
+
+
+async def lock_in_turn(conn: Connection, consumer: str) -> Window | None:
+    """Lock the cursor as `lock` does, but wait for whoever holds it; None where there is none of this consumer."""
+    return await _guarded(conn, consumer, LOCK_IN_TURN)
+
+
+async def find(conn: Connection, consumer: str = RELAY) -> Window | None:
+    """Find a cursor that others may move, and refuse it as `lock` does; None where there is none of this consumer."""
+    return await _guarded(conn, consumer, FIND)
+
+
+async def _guarded(conn: Connection, consumer: str, sql: str) -> Window | None:
+    row = await conn.fetchrow(sql, consumer)
     if row is None:
         return None
     now, ahead = await conn.fetchrow(NOW, row["high"]) or ("", True)
@@ -98,8 +126,7 @@ async def lock(conn: Connection, consumer: str = RELAY) -> Window | None:
 
 # Two reads, each by the index (xid, id) and each limited: first transactions that were open at `low`, then
 # those that began after it. All of the first have lower ids than any of the second.
-READ = """
-select id, xid::text, type, recipients, created_at, expires_at, coalesce(deliver_at > now(), false) from (
+WINDOW = """(
   (select e.* from pg_snapshot_xip($1::text::pg_snapshot) x
    cross join lateral (
      select * from outbox.event e
@@ -112,8 +139,12 @@ select id, xid::text, type, recipients, created_at, expires_at, coalesce(deliver
    where e.xid >= pg_snapshot_xmax($1::text::pg_snapshot) and e.xid < pg_snapshot_xmax($2::text::pg_snapshot)
      and (e.xid, e.id) > ($3::text::xid8, $4::bigint) and pg_visible_in_snapshot(e.xid, $2::text::pg_snapshot)
    order by e.xid, e.id limit $5)
-) e order by e.xid, e.id limit $5
+) e
 """
+OF_THE_RELAY = """
+select id, xid::text, type, recipients, created_at, expires_at, coalesce(deliver_at > now(), false) from
+"""
+READ = OF_THE_RELAY + WINDOW + "order by e.xid, e.id limit $5"
 
 
 async def read(conn: Connection, window: Window, limit: int, rows: int) -> tuple[list[Position], Window]:
@@ -121,13 +152,12 @@ async def read(conn: Connection, window: Window, limit: int, rows: int) -> tuple
 
     One event is read however many recipients it has.
     """
-    if window.closed:
-        window = replace(window, high=window.now)
+    window = window.opened()
     found = await conn.fetch(READ, window.low, window.high, window.at_xid, window.at_id, limit)
     events = within(rows, [Position(*row) for row in found])
     if len(events) == len(found) < limit:
-        return events, Window(window.consumer, low=window.high, high=window.high)
-    return events, replace(window, at_xid=events[-1].xid, at_id=events[-1].id)
+        return events, window.finished()
+    return events, window.behind(events[-1].xid, events[-1].id)
 
 
 def within(rows: int, events: list[Position]) -> list[Position]:
@@ -159,52 +189,16 @@ async def set_asleep(conn: Connection, asleep: bool) -> None:  # noqa: FBT001 (i
     await conn.execute(SLEEP, asleep)
 
 
+# of a consumer also the batch that it has not acked
 SHOW = """
-select consumer, low::text, high::text, at_xid::text, at_id, moved_at, system_identifier::text,
+select c.consumer, c.low::text, c.high::text, c.at_xid::text, c.at_id, c.moved_at, c.system_identifier::text,
   (select system_identifier::text from pg_control_system()) as cluster_system_identifier,
-  pg_current_snapshot()::text as current_snapshot
-from outbox.cursor order by consumer
+  pg_current_snapshot()::text as current_snapshot, p.batch, p.lease_until
+from outbox.cursor c left join outbox.pull p on p.consumer = c.consumer and p.acked_at is null
+order by c.consumer
 """
 
 
 async def show(conn: Connection) -> list[dict[str, object]]:
     """Fetch every cursor with what it is compared to."""
     return [dict(row) for row in await conn.fetch(SHOW)]
-
-
-# relay's window starts anew below every event that gets a current transaction id
-REBASE_CURSOR = """
-update outbox.cursor
-set low = $2::text::pg_snapshot, high = $2::text::pg_snapshot, at_xid = '0', at_id = 0,
-    system_identifier = (select system_identifier from pg_control_system()), moved_at = now()
-where consumer = $1
-"""
-
-# only rows that no relay has fanned out
-REBASE_EVENTS = """
-update outbox.event e set xid = pg_current_xact_id()
-where not exists (select from outbox.relayed r where r.event_id = e.id)
-  and not exists (select from outbox.scheduled s where s.event_id = e.id)
-"""
-
-# 3 is below every transaction id of every cluster: what has been read must not come up again with the other one's
-REBASE_READ = """
-update outbox.event e set xid = '3' where not pg_visible_in_snapshot(e.xid, $1::text::pg_snapshot)
-  and (exists (select from outbox.relayed r where r.event_id = e.id)
-    or exists (select from outbox.scheduled s where s.event_id = e.id))
-"""
-
-
-async def rebase(conn: Connection, consumer: str = RELAY) -> int:
-    """Start a fresh window in this cluster with the events that were not yet relayed; return how many.
-
-    The new snapshot is taken before this transaction has an id, so that the id, which the events get,
-    is above it.
-    """
-    async with conn.transaction():
-        seen = await conn.fetchval("select pg_current_snapshot()::text")
-        await conn.execute("select from outbox.cursor where consumer = $1 for update", consumer)
-        await conn.execute(REBASE_READ, seen)
-        status = await conn.execute(REBASE_EVENTS)
-        await conn.execute(REBASE_CURSOR, consumer, seen)
-    return int(status.rsplit(" ", 1)[-1])

@@ -19,3 +19,15 @@ class MigrationError(OutboxError):
 
 class ForeignClusterError(OutboxError):
     """The cursor belongs to another cluster, or to a later state of this one: see `vestnik cursor rebase`."""
+
+
+class InvalidConsumerError(OutboxError):
+    """A name that no consumer can have, or what this one cannot be told to do."""
+
+
+class UnknownConsumerError(OutboxError):
+    """There is no consumer of this name."""
+
+
+class StaleBatchError(OutboxError):
+    """The batch is not the newest one of its consumer: its events were handed out again, or it never was."""

@@ -5,7 +5,7 @@ tables' sizes.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -70,6 +70,8 @@ class Written:
     deliveries: int = 0
     lanes: int = 0
     """Lanes that got work."""
+    recipients: Collection[str] = ()
+    """Whose inbox has changed."""
 
 
 async def fan_out(conn: Connection, routes: Mapping[str, Route], events: Sequence[Position]) -> Written:
@@ -81,9 +83,9 @@ async def fan_out(conn: Connection, routes: Mapping[str, Route], events: Sequenc
     routed = [(event, routes[event.type]) for event in events if event.id in fresh and event.type in routes]
     people = await _look_up(conn, {recipient for event, _ in routed for recipient in event.recipients})
     plan = _plan(routed, people)
-    await _notify(conn, plan.notifications)
+    recipients = await _notify(conn, plan.notifications)
     lanes = await _queue(conn, plan.deliveries, people)
-    return Written(len(plan.notifications), len(plan.deliveries), lanes)
+    return Written(len(plan.notifications), len(plan.deliveries), lanes, recipients)
 
 
 RELAYED = "select event_id from outbox.relayed where event_id = any($1::bigint[])"
@@ -173,9 +175,9 @@ returning i.recipient, i.version
 """
 
 
-async def _notify(conn: Connection, notifications: Sequence[tuple[int, str, str, str]]) -> None:
+async def _notify(conn: Connection, notifications: Sequence[tuple[int, str, str, str]]) -> Collection[str]:
     if not notifications:
-        return
+        return ()
     added = Counter(recipient for _, recipient, _, _ in notifications)
     recipients = sorted(added)
     rows = await conn.fetch(COUNT, recipients, [added[recipient] for recipient in recipients])
@@ -185,6 +187,7 @@ async def _notify(conn: Connection, notifications: Sequence[tuple[int, str, str,
         last[recipient] += 1
         versioned.append((event_id, recipient, type_, category, last[recipient]))
     await _copy(conn, "notification", ("event_id", "recipient", "type", "category", "version"), versioned)
+    return recipients
 
 
 # a new lane is due at once when its first delivery is not born skipped

@@ -1,6 +1,6 @@
 """Preferences: what people choose themselves; what already waits for them follows at once."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import time
 from enum import StrEnum
@@ -62,10 +62,38 @@ async def read(conn: Connection, recipient: str) -> Preferences:
     return Preferences(**{**row, "quiet": Quiet(row["quiet"]), "muted": frozenset(row["muted"])})
 
 
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """A category to switch on or off for a channel."""
+
+    category: str
+    channel: Channel
+    enabled: bool
+    types: Collection[str] = ()
+    """The catalog's types of this category: what waits of them on this channel is skipped when it goes off."""
+
+
+# in one order: two who switch the same categories in another order would wait for each other
 SWITCH = """
-insert into outbox.preference (recipient, category, channel, enabled) values ($1, $2, $3, $4)
+insert into outbox.preference (recipient, category, channel, enabled)
+select $1, * from unnest($2::text[], $3::text[], $4::boolean[]) as a (category, channel, enabled)
+order by a.category, a.channel
 on conflict (recipient, category, channel) do update set enabled = excluded.enabled
 """
+
+
+async def switch_all(conn: Connection, recipient: str, switches: Sequence[Switch]) -> None:
+    """Switch categories on or off; of two for the same category and channel the later holds."""
+    latest = list({(one.category, one.channel): one for one in switches}.values())
+    async with conn.transaction():
+        lanes = await waiting.lock_lanes_of(conn, recipient)
+        categories, channels = [one.category for one in latest], [one.channel for one in latest]
+        await conn.execute(SWITCH, recipient, categories, channels, [one.enabled for one in latest])
+        for channel, lane in lanes.items():
+            off = [type_ for one in latest if one.channel is channel and not one.enabled for type_ in one.types]
+            if off:
+                await waiting.skip_types(conn, [lane], off, Reason.MUTED)
+                await wake_up.requeue(conn, [lane])
 
 
 async def switch(  # noqa: PLR0913 (each of them by its name)
@@ -77,28 +105,20 @@ async def switch(  # noqa: PLR0913 (each of them by its name)
     enabled: bool,
     types: Collection[str] = (),
 ) -> None:
-    """Switch a category on or off for a channel.
-
-    `types`: the catalog's types of this category; what waits of them on this channel is skipped when it goes off.
-    """
-    async with conn.transaction():
-        lanes = await _lock(conn, recipient, channel)
-        await conn.execute(SWITCH, recipient, category, channel, enabled)
-        if not enabled and types and lanes:
-            await waiting.skip_types(conn, lanes, types, Reason.MUTED)
-            await wake_up.requeue(conn, lanes)
+    """Switch one category on or off for one channel; `types` as in `Switch`."""
+    await switch_all(conn, recipient, [Switch(category, channel, enabled, types)])
 
 
 async def set_quiet(
     conn: Connection,
     recipient: str,
-    quiet: Quiet,
+    quiet: Quiet | None = None,
     quiet_from: time | None = None,
     quiet_until: time | None = None,
 ) -> None:
-    """Choose what quiet hours do, and when they are; None leaves an hour as it is."""
+    """Choose what quiet hours do, and when they are; None leaves each as it is."""
     async with conn.transaction():
-        lanes = await _lock(conn, recipient)
+        lanes = await waiting.lock_lanes_of(conn, recipient)
         await recipients.choose_quiet(conn, recipient, quiet, quiet_from, quiet_until)
         await _end_hold(conn, lanes)
 
@@ -111,17 +131,14 @@ async def set_language(conn: Connection, recipient: str, language: str | None) -
 async def set_zone(conn: Connection, recipient: str, zone: str | None) -> None:
     """Choose the time zone of quiet hours; None: the application's word for it holds."""
     async with conn.transaction():
-        lanes = await _lock(conn, recipient)
+        lanes = await waiting.lock_lanes_of(conn, recipient)
         await recipients.choose_zone(conn, recipient, zone)
         await _end_hold(conn, lanes)
 
 
-async def _lock(conn: Connection, recipient: str, channel: Channel = Channel.TELEGRAM) -> list[int]:
-    return list((await waiting.lock_lanes(conn, channel, [recipient])).values())
-
-
-async def _end_hold(conn: Connection, lanes: Collection[int]) -> None:
+async def _end_hold(conn: Connection, lanes: Mapping[Channel, int]) -> None:
     """Let messages that quiet hours hold try again: whoever sends them looks at the hours that are chosen now."""
-    if lanes:
-        await waiting.hasten(conn, lanes, Reason.QUIET_HOURS)
-        await wake_up.requeue(conn, list(lanes))
+    if Channel.TELEGRAM in lanes:
+        lane = lanes[Channel.TELEGRAM]
+        await waiting.hasten(conn, [lane], Reason.QUIET_HOURS)
+        await wake_up.requeue(conn, [lane])

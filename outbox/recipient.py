@@ -78,14 +78,14 @@ async def choose_zone(conn: Connection, recipient: str, zone: str | None) -> Non
 
 CHOOSE_QUIET = """
 insert into outbox.recipient as r (recipient, quiet, quiet_from, quiet_until)
-values ($1, $2, coalesce($3::time, $5::time), coalesce($4::time, $6::time))
+values ($1, coalesce($2, 'off'), coalesce($3::time, $5::time), coalesce($4::time, $6::time))
 on conflict (recipient) do update set
-  quiet = excluded.quiet, quiet_from = coalesce($3, r.quiet_from), quiet_until = coalesce($4, r.quiet_until)
+  quiet = coalesce($2, r.quiet), quiet_from = coalesce($3, r.quiet_from), quiet_until = coalesce($4, r.quiet_until)
 """
 
 
 async def choose_quiet(
-    conn: Connection, recipient: str, quiet: str, quiet_from: time | None, quiet_until: time | None
+    conn: Connection, recipient: str, quiet: str | None, quiet_from: time | None, quiet_until: time | None
 ) -> None:
-    """Write what a person has chosen for quiet hours; None leaves an hour as it is."""
+    """Write what a person has chosen for quiet hours; None leaves each as it is."""
     await conn.execute(CHOOSE_QUIET, recipient, quiet, quiet_from, quiet_until, QUIET_FROM, QUIET_UNTIL)

@@ -26,6 +26,18 @@ async def lock_lanes(conn: Connection, channel: Channel, recipients: Collection[
     return lanes
 
 
+LANES_OF = "select channel, id from outbox.lane where channel = any($2::text[]) and recipient = $1"
+
+
+async def lock_lanes_of(conn: Connection, recipient: str) -> dict[Channel, int]:
+    """Lock all lanes of one person until the transaction ends; return those that there are, by channel."""
+    rows = await conn.fetch(LANES_OF, recipient, list(Channel))
+    lanes = {Channel(row["channel"]): row["id"] for row in rows}
+    if lanes:
+        await lock(conn, list(lanes.values()))
+    return lanes
+
+
 # pending -> skipped: all that waits behind a chat that cannot be written to
 SKIP = """
 update outbox.delivery d set state = 'skipped', reason = a.reason, settled_at = now()

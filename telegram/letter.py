@@ -23,6 +23,8 @@ class Letter:
     silent: bool = False
     edits: int | None = None
     """The message that it takes the place of; an edit makes no sound."""
+    request_id: str | None = None
+    """Of the request that the event came with."""
 
     @property
     def more_tries(self) -> int:

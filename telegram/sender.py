@@ -5,6 +5,7 @@ import random
 import time
 from dataclasses import dataclass, replace
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 from aiogram import Bot
 from aiogram.methods import GetMe, GetWebhookInfo, TelegramMethod
@@ -59,6 +60,8 @@ class Sender:
         self._slots = asyncio.Semaphore(in_flight)
         self._attempt = timeout + SECOND_TRY_SECONDS
         self._paid = paid_broadcast
+        # the application's request ids are nobody's business there
+        self._tells_ids = urlsplit(api_base).hostname != urlsplit(PUBLIC_API).hostname
         self._metrics = metrics
 
     @property
@@ -67,20 +70,34 @@ class Sender:
         return self._bot.id
 
     async def send(
-        self, chat_id: int, message: Message, *, thread_id: int | None = None, silent: bool = False
+        self,
+        chat_id: int,
+        message: Message,
+        *,
+        thread_id: int | None = None,
+        silent: bool = False,
+        request_id: str | None = None,
     ) -> Verdict:
         """Make one attempt: send, and once more at once where a refused part or a new chat id allows it."""
-        return await self._post(Letter(chat_id, message, thread_id, silent))
+        return await self._post(Letter(chat_id, message, thread_id, silent, request_id=request_id))
 
-    async def edit(
-        self, chat_id: int, message_id: int, message: Message, *, thread_id: int | None = None, silent: bool = False
+    async def edit(  # noqa: PLR0913 - as `send`, and which message it is
+        self,
+        chat_id: int,
+        message_id: int,
+        message: Message,
+        *,
+        thread_id: int | None = None,
+        silent: bool = False,
+        request_id: str | None = None,
     ) -> Verdict:
         """Make one attempt: edit what the chat shows, and send anew at once where it cannot be edited.
 
         An edit twice does no harm, so one whose answer was lost is a `Retry`; `thread_id` and `silent` are for the
         new message.
         """
-        return await self._post(Letter(chat_id, message, thread_id, silent, edits=message_id))
+        letter = Letter(chat_id, message, thread_id, silent, edits=message_id, request_id=request_id)
+        return await self._post(letter)
 
     async def get_me(self) -> Me:
         """Ask Telegram who the bot is.
@@ -138,13 +155,18 @@ class Sender:
 
     async def _try(self, letter: Letter, timeout: float | None = None) -> Verdict:  # noqa: ASYNC109 (it is aiohttp's)
         method: TelegramMethod[Any] = letter.to_method(paid=self._paid)
-        answer = await self._ask(method, timeout)
+        answer = await self._ask(method, timeout, letter.request_id)
         verdict = classify(answer, random.random())  # noqa: S311 - spreads waits, hides nothing
         return verdict if letter.edits is None else _as_edit(verdict, letter.edits)
 
-    async def _ask(self, method: TelegramMethod[TelegramType], timeout: float | None = None) -> Answer:  # noqa: ASYNC109 (as above)
+    async def _ask(
+        self,
+        method: TelegramMethod[TelegramType],
+        timeout: float | None = None,  # noqa: ASYNC109 (as above)
+        request_id: str | None = None,
+    ) -> Answer:
         began = time.monotonic()
-        answer = await self._session.ask(self._bot, method, timeout)
+        answer = await self._session.ask(self._bot, method, timeout, request_id if self._tells_ids else None)
         if self._metrics is not None:
             self._metrics.telegram_requests.labels(method.__api_method__, status_label(answer)).inc()
             self._metrics.telegram_request_seconds.observe(time.monotonic() - began)

@@ -1,6 +1,7 @@
 """The HTTP session to the Bot API: faults come back as answers, and no URL (so no token) gets out."""
 
 import json
+import re
 from collections.abc import Awaitable, Callable
 from types import SimpleNamespace
 from typing import cast
@@ -25,6 +26,9 @@ from telegram.error import AnswerError
 
 CONNECT_SECONDS = 10.0
 """The longest wait for a connection: it must leave Telegram the time to hold a flood wait (8 s)."""
+REQUEST_ID = "x-request-id"
+SANE = re.compile(r"[A-Za-z0-9._-]{1,128}")
+"""What the HTTP API takes for a request id; an emit in SQL may say anything."""
 
 
 class _Mark:
@@ -46,14 +50,24 @@ class Session(AiohttpSession):
     def __init__(self, api_base: str, *, timeout: float, connections: int) -> None:
         super().__init__(api=TelegramAPIServer.from_base(api_base), limit=connections, timeout=timeout)
 
-    async def ask(self, bot: Bot, method: TelegramMethod[TelegramType], timeout: float | None = None) -> Answer:  # noqa: ASYNC109 - it is aiohttp's, which tells the phases apart
-        """Send one request, once, and answer with what came of it; raise nothing the network does."""
+    async def ask(
+        self,
+        bot: Bot,
+        method: TelegramMethod[TelegramType],
+        timeout: float | None = None,  # noqa: ASYNC109 - it is aiohttp's, which tells the phases apart
+        request_id: str | None = None,
+    ) -> Answer:
+        """Send one request, once, and answer with what came of it; raise nothing the network does.
+
+        `request_id` goes along as a header, where it is one that a header can be.
+        """
         session = await self.create_session()
         mark = _Mark()
         try:
             async with session.post(
                 self.api.api_url(token=bot.token, method=method.__api_method__),
                 data=self.build_form_data(bot, method),
+                headers={REQUEST_ID: request_id} if request_id and SANE.fullmatch(request_id) else None,
                 timeout=_limits(self.timeout if timeout is None else timeout),
                 # A redirect is somebody in between, and a redirected POST loses its arguments: let it count as a fault.
                 allow_redirects=False,

@@ -5,10 +5,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 from redis.asyncio import Redis
 
-from health import CheckName, Health, Metrics, build_app, get_logger, keep, listen, metrics_router, serve
+from health import CheckName, Health, Metrics, Status, build_app, get_logger, keep, listen, metrics_router, serve
 from inapp.api import Surroundings, build_api
 from inapp.hub import Hub
 from inapp.rate import Rate
@@ -16,13 +17,12 @@ from inapp.session import Tokens
 from inapp.signal import Signal
 from outbox.catalog import load as load_catalog
 from outbox.database import close_pool, open_pool
-from workers.bot_name import BotName
+from workers.bot_name import bot_name
+from workers.foundation import Foundation
 from workers.mini_app import mini_app_user
-from workers.patience import wait_for
 from workers.redis_client import connect
 from workers.settings import Settings
 from workers.stop import stop_on_signals
-from workers.store import Store
 
 log = get_logger()
 
@@ -32,7 +32,6 @@ POOL_SIZE = 10
 """Requests that ask PostgreSQL side by side, and the hub."""
 BURST_S = 4
 """Seconds of its rate that one caller may use up at once."""
-LOOK_EVERY_S = 5.0
 
 
 @dataclass(slots=True)
@@ -65,18 +64,19 @@ async def furnish(settings: Settings, health: Health) -> AsyncIterator[Api]:
         hub=Hub(pool, redis, catalog, metrics),
         signal=Signal(redis),
         tokens=Tokens(secrets, settings.inbox_jwt_audience),
-        rate=Rate(settings.inbox_rate, round(settings.inbox_rate * BURST_S)),
+        rate=Rate(settings.inbox_rate, max(1, round(settings.inbox_rate * BURST_S))),
         consumer_secrets=consumer_secrets,
         health=health,
         metrics=metrics,
         link_base=str(settings.telegram_link_base),
-        bot_username=BotName(settings).get,
+        bot_username=bot_name(settings),
         mini_app_user=mini_app_user(settings),
         origins=settings.inbox_origins,
     )
     try:
         yield Api(world, redis)
     finally:
+        await world.signal.aclose()
         await redis.aclose()
         await close_pool(pool)
 
@@ -90,23 +90,18 @@ async def serve_api(settings: Settings) -> None:
     """
     health = Health("api", settings.instance, USES)
     async with furnish(settings, health) as api:
+        # without Redis news come by looking: later, but they come
+        foundation = Foundation(api.world.pool, api.redis, health, api.stopping, Status.DEGRADED)
+        fit = await foundation.is_fit()
         stop_on_signals(api, "api_stopping")
-        metrics = api.world.metrics
-        metrics.heartbeat_timestamp_seconds.set_function(health.heartbeat_timestamp)
-        app = build_api(api.world)
-        apps = {settings.http_bind or HTTP_BIND: app}
-        if settings.metrics_bind in apps:
-            app.include_router(metrics_router(metrics.registry), include_in_schema=False)
-        elif settings.metrics_bind:
-            apps[settings.metrics_bind] = build_app(health, metrics.registry)
-        listeners = [(listen(bind), served) for bind, served in apps.items()]
+        api.world.metrics.heartbeat_timestamp_seconds.set_function(health.heartbeat_timestamp)
+        listeners = [(listen(bind), app) for bind, app in _apps(settings, api.world).items()]
         async with asyncio.TaskGroup() as tasks:
-            servers = [tasks.create_task(serve(served, listener, api.stopping)) for listener, served in listeners]
-            beside = [
-                tasks.create_task(keep(health, settings.health_file)),
-                tasks.create_task(_look(api, Store(api.world.pool, health))),
-                tasks.create_task(api.world.hub.run()),
-            ]
+            servers = [tasks.create_task(serve(app, listener, api.stopping)) for listener, app in listeners]
+            beside = [tasks.create_task(keep(health, settings.health_file)), tasks.create_task(foundation.watch())]
+            if not fit:
+                await foundation.wait_until_fit()
+            beside += [tasks.create_task(api.world.hub.run()), tasks.create_task(_end_streams(api))]
             log.info("api_started", version=health.version)
             await asyncio.wait(servers)
             for task in beside:
@@ -114,8 +109,18 @@ async def serve_api(settings: Settings) -> None:
     log.info("api_stopped")
 
 
-async def _look(api: Api, store: Store) -> None:
-    """Look whether PostgreSQL and Redis are there, also while nobody asks."""
-    while True:
-        await store.look()
-        await wait_for(api.stopping, LOOK_EVERY_S)
+async def _end_streams(api: Api) -> None:
+    """End the live streams with the order to stop: none ends by itself."""
+    await api.stopping.wait()
+    api.world.hub.close()
+
+
+def _apps(settings: Settings, world: Surroundings) -> dict[str, FastAPI]:
+    """Say what is served where: the API for everybody, metrics for operators."""
+    app, registry = build_api(world), world.metrics.registry
+    apps = {settings.http_bind or HTTP_BIND: app}
+    if settings.metrics_bind in apps:
+        app.include_router(metrics_router(registry), include_in_schema=False)
+    elif settings.metrics_bind:
+        apps[settings.metrics_bind] = build_app(world.health, registry)
+    return apps

@@ -40,6 +40,8 @@ async def maintain_slice(parts: Parts, turn: Slice) -> None:
                 latency_ms = (time.monotonic() - asked) * 1000
                 _show(parts, await backlog.look(conn))
                 await parts.sweep.step(conn, parts.catalog)
+                await parts.drift_watch.step(conn)
+                parts.metrics.unread_drift.set(parts.drift_watch.drifted)
                 await update.prune(conn, update.KEPT, LARGEST)
                 answered(parts.health, latency_ms)
             await _show_limiter(parts)

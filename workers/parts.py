@@ -9,12 +9,14 @@ from prometheus_client import CollectorRegistry
 from redis.asyncio import Redis
 
 from health import Health, Metrics
+from inapp.signal import Signal
 from outbox.catalog import Catalog
 from outbox.catalog import load as load_catalog
 from outbox.database import Pool, close_pool, open_pool
 from outbox.fan_out import Route
 from telegram import Guard, Pacer, Sender
 from workers.bot import Bot
+from workers.drift_watch import DriftWatch
 from workers.redis_client import connect
 from workers.settings import Settings
 from workers.sweep import Sweep
@@ -41,6 +43,8 @@ class Parts:
     routes: Mapping[str, Route]
     pool: Pool
     redis: Redis
+    signal: Signal
+    """Tells the API processes whose inbox has changed."""
     sender: Sender
     pacer: Pacer
     bot: Bot
@@ -61,6 +65,7 @@ class Parts:
     """Dependencies that failed in this run: the exit code of --once."""
 
     sweep: Sweep = field(default_factory=Sweep)
+    drift_watch: DriftWatch = field(default_factory=DriftWatch)
 
     @property
     def patience(self) -> float | None:
@@ -101,6 +106,7 @@ async def wire(settings: Settings, health: Health) -> AsyncIterator[Parts]:
         metrics=metrics,
     )
     redis = connect(settings)
+    signal = Signal(redis)
     rate = PAID_RATE if paid else settings.bot_rate
     pacer = Pacer(redis, sender.bot_id, rate, PAID_BURST if paid else FREE_BURST)
     guard = Guard(redis, sender.bot_id, settings.unlink_guard_share)
@@ -114,6 +120,7 @@ async def wire(settings: Settings, health: Health) -> AsyncIterator[Parts]:
             routes=routes_of(catalog),
             pool=pool,
             redis=redis,
+            signal=signal,
             sender=sender,
             pacer=pacer,
             bot=bot,
@@ -124,5 +131,6 @@ async def wire(settings: Settings, health: Health) -> AsyncIterator[Parts]:
         )
     finally:
         await sender.close()
+        await signal.aclose()
         await redis.aclose()
         await close_pool(pool)

@@ -42,8 +42,17 @@ class Post:
         if self.message is None:
             return Verdict(Snooze(timedelta(0), Reason.DIGEST), requests=0)
         if self.edits is None:
-            return await sender.send(chat_id, self.message, thread_id=claimed.thread_id, silent=silent)
-        return await sender.edit(chat_id, self.edits, self.message, thread_id=claimed.thread_id, silent=silent)
+            return await sender.send(
+                chat_id, self.message, thread_id=claimed.thread_id, silent=silent, request_id=claimed.request_id
+            )
+        return await sender.edit(
+            chat_id,
+            self.edits,
+            self.message,
+            thread_id=claimed.thread_id,
+            silent=silent,
+            request_id=claimed.request_id,
+        )
 
     def live(self, claimed: Claimed, verdict: Verdict) -> LiveMessage | None:
         """Make what later events have to know of a message that went out."""

@@ -1,12 +1,9 @@
 """What is looked at before a worker begins, so that it refuses with words instead of failing later."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 from outbox import cursor, migration
+from workers.foundation import refusal_named
 from workers.parts import Parts
-from workers.patience import REFUSED, Backoff, PostgresOutOfReachError, answered, watching_postgres
-from workers.settings import SettingsError
+from workers.patience import Backoff, PostgresOutOfReachError, answered, watching_postgres
 
 
 async def preflight(parts: Parts) -> bool:
@@ -46,12 +43,3 @@ async def wait_until_fit(parts: Parts) -> None:
     backoff = Backoff()
     while not parts.stopping.is_set() and not await preflight(parts):
         await backoff.wait()
-
-
-@contextmanager
-def refusal_named() -> Iterator[None]:
-    """Say in words that PostgreSQL answers, but not to this DATABASE_URL."""
-    try:
-        yield
-    except REFUSED as fault:
-        raise SettingsError(f"DATABASE_URL is refused by PostgreSQL: {type(fault).__name__}") from None

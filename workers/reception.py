@@ -3,24 +3,19 @@
 import asyncio
 
 from fastapi import FastAPI
-from redis.exceptions import RedisError
 
-from health import CheckName, Health, build_app, get_logger, keep, listen, probe_router, serve
-from outbox import migration
+from health import CheckName, Health, Status, build_app, get_logger, keep, listen, probe_router, serve
 from telegram.bot import Poller, WebhookKeeper, introduce, path_of, publish_commands, secret_of, webhook_router
-from workers.desk import Desk, furnish, record_redis
-from workers.patience import Backoff, PostgresOutOfReachError, answered, wait_for, watching_postgres
-from workers.preflight import refusal_named
+from workers.desk import Desk, furnish
+from workers.foundation import Foundation
 from workers.settings import Settings
 from workers.stop import stop_on_signals
-from workers.store import Store
 
 log = get_logger()
 
 USES = (CheckName.POSTGRES, CheckName.REDIS, CheckName.TELEGRAM)
 HTTP_BIND = "127.0.0.1:8080"
 """Where the webhook is served; a proxy with the certificate stands before it."""
-LOOK_EVERY_S = 5.0
 
 
 async def receive(settings: Settings) -> None:
@@ -32,16 +27,18 @@ async def receive(settings: Settings) -> None:
     """
     health = Health("bot", settings.instance, USES)
     async with furnish(settings, health) as desk:
-        fit = await _is_fit(desk)
+        # without Redis nobody knows how many answers may go out
+        foundation = Foundation(desk.pool, desk.redis, health, desk.stopping, Status.UNHEALTHY)
+        fit = await foundation.is_fit()
         stop_on_signals(desk, "bot_stopping")
         listeners = [(listen(bind), app) for bind, app in _apps(desk).items()]
         desk.metrics.heartbeat_timestamp_seconds.set_function(health.heartbeat_timestamp)
         async with asyncio.TaskGroup() as tasks:
             for listener, app in listeners:
                 tasks.create_task(serve(app, listener, desk.stopping))
-            beside = [tasks.create_task(keep(health, settings.health_file)), tasks.create_task(_look(desk))]
+            beside = [tasks.create_task(keep(health, settings.health_file)), tasks.create_task(foundation.watch())]
             if not fit:
-                await _wait_until_fit(desk)
+                await foundation.wait_until_fit()
             log.info("bot_started", version=health.version)
             await take_updates(desk)
             for task in beside:
@@ -95,45 +92,3 @@ def _build_probes(desk: Desk) -> FastAPI:
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.include_router(probe_router(desk.health))
     return app
-
-
-async def _is_fit(desk: Desk) -> bool:
-    """Refuse a database without our schema; false for one that does not answer yet.
-
-    Raises:
-        SettingsError: PostgreSQL refuses DATABASE_URL.
-        MigrationError: the schema is not up to date.
-
-    """
-    try:
-        async with watching_postgres(desk.health):
-            with refusal_named():
-                async with desk.pool.acquire() as conn:
-                    await migration.require_current(conn)
-            answered(desk.health)
-    except PostgresOutOfReachError:
-        return False
-    return True
-
-
-async def _wait_until_fit(desk: Desk) -> None:
-    backoff = Backoff()
-    while not desk.stopping.is_set() and not await _is_fit(desk):
-        await backoff.wait()
-
-
-async def _look(desk: Desk) -> None:
-    """Look whether PostgreSQL and Redis are there, also while nobody writes to the bot."""
-    store = Store(desk.pool, desk.health)
-    while True:
-        await asyncio.gather(store.look(), _look_at_redis(desk))
-        await wait_for(desk.stopping, LOOK_EVERY_S)
-
-
-async def _look_at_redis(desk: Desk) -> None:
-    try:
-        await desk.redis.ping()
-    except (RedisError, OSError, TimeoutError):
-        record_redis(desk.health, answers=False)
-    else:
-        record_redis(desk.health, answers=True)

@@ -66,6 +66,7 @@ async def _relay(parts: Parts, turn: Slice) -> bool:
     if batch is None:
         await wait_for(parts.stopping, LOOK_EVERY_S if turn.once else STAND_BY_S)
         return False
+    parts.signal.send(batch.written.recipients)
     _note(parts, batch)
     return False
 

@@ -139,7 +139,10 @@ class Settings(BaseSettings):
             SettingsError: it is not set.
 
         """
-        return tuple(self.secret(name).split())
+        several = tuple(self.secret(name).split())
+        if not several:
+            raise SettingsError(f"{name} is malformed: it holds nothing but space")
+        return several
 
     @property
     def api_base(self) -> str:

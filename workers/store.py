@@ -11,8 +11,6 @@ from workers.patience import PostgresOutOfReachError, answered, watching_postgre
 
 Result = TypeVar("Result")
 
-LOOK = "select 1"
-
 
 @dataclass(frozen=True, slots=True)
 class Store:
@@ -36,12 +34,3 @@ class Store:
                 return done
         except PostgresOutOfReachError:
             raise StoreAwayError from None
-
-    async def look(self) -> None:
-        """Find out whether PostgreSQL is there, while nobody has anything to keep."""
-        try:
-            async with watching_postgres(self.health):
-                await self.pool.fetchval(LOOK)
-                answered(self.health)
-        except PostgresOutOfReachError:
-            return

@@ -17,14 +17,19 @@ from outbox import forgotten
 World = Annotated[Surroundings, Depends(surroundings)]
 
 _user = HTTPBearer(
-    scheme_name="endUser", bearerFormat="JWT", auto_error=False, description="HS256, `sub` is the recipient, `exp`."
+    scheme_name="endUser",
+    bearerFormat="JWT",
+    auto_error=False,
+    description="The end user's: JWT, HS256; `sub` is the recipient, `exp` its end.",
 )
-_application = HTTPBearer(scheme_name="application", auto_error=False, description="OUTBOX_CONSUMER_SECRET.")
+_application = HTTPBearer(
+    scheme_name="application", auto_error=False, description="The application's: any of `OUTBOX_CONSUMER_SECRET`."
+)
 
 SECOND = timedelta(seconds=1)
 
 
-async def _person(world: World, given: Annotated[HTTPAuthorizationCredentials | None, Depends(_user)]) -> str:
+async def _session(world: World, given: Annotated[HTTPAuthorizationCredentials | None, Depends(_user)]) -> Session:
     if given is None:
         raise ApiError(Code.UNAUTHORIZED, "send Authorization: Bearer with the person's token")
     try:
@@ -35,26 +40,34 @@ async def _person(world: World, given: Annotated[HTTPAuthorizationCredentials | 
     if early:
         raise ApiError(Code.RATE_LIMITED, "too many requests with this token", retry_after=ceil(early))
     await _require_known(world, session)
-    return session.recipient
+    return session
 
 
 async def _require_known(world: Surroundings, session: Session) -> None:
-    """Refuse a token from before its person was forgotten; without `iat` nobody knows, and so it is from before."""
+    """Refuse a token from before its person was forgotten."""
     async with world.pool.acquire() as conn:
         forgotten_at = await forgotten.since(conn, session.recipient)
-    # `iat` is in whole seconds: one of the same second may be from before
-    if forgotten_at is not None and (session.issued_at is None or session.issued_at < forgotten_at):
+    if session.is_from_before(forgotten_at):
         raise ApiError(Code.STALE_SESSION, "the person was forgotten after this token was issued: sign in anew")
 
 
 async def _application_only(
     world: World, given: Annotated[HTTPAuthorizationCredentials | None, Depends(_application)]
 ) -> None:
-    secret = b"" if given is None else given.credentials.encode(errors="replace")
+    # as it came: a header's bytes are told as Latin-1
+    secret = b"" if given is None else given.credentials.encode("latin-1")
     # all of them, so that the time says nothing about which one came near
     matches = [hmac.compare_digest(secret, known.encode()) for known in world.consumer_secrets]
     if not any(matches):
         raise ApiError(Code.UNAUTHORIZED, "send Authorization: Bearer with OUTBOX_CONSUMER_SECRET")
+
+
+SignedIn = Annotated[Session, Depends(_session)]
+"""Everything that the token says."""
+
+
+async def _person(session: SignedIn) -> str:
+    return session.recipient
 
 
 Person = Annotated[str, Depends(_person)]

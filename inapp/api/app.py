@@ -4,13 +4,14 @@ from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
 from health import VERSION, probe_router
-from inapp.api import consumers, documentation, events, notifications, preferences, sessions, stream, telegram
+from inapp.api import consumers, documentation, events, notifications, preferences, sessions, stream, telegram, web
 from inapp.api.body import BodyLimit
 from inapp.api.envelope import install
 from inapp.api.request_id import HEADER, RequestIds
 from inapp.api.surroundings import Surroundings
+from inapp.api.traffic import Traffic
 
-ROUTERS = (notifications, stream, preferences, telegram, sessions, events, consumers)
+ROUTERS = (notifications, stream, preferences, telegram, sessions, events, consumers, web)
 
 
 def build_api(world: Surroundings) -> FastAPI:
@@ -30,7 +31,9 @@ def build_api(world: Surroundings) -> FastAPI:
         app.include_router(part.router)
     app.include_router(documentation.build(app))
     app.include_router(probe_router(world.health), include_in_schema=False)
+    # the last one is the outermost: a fault's answer has the origin and the id too
     app.add_middleware(BodyLimit)
+    app.add_middleware(Traffic, metrics=world.metrics)
     if world.origins:
         app.add_middleware(
             CORSMiddleware,

@@ -4,11 +4,41 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from inapp.api.envelope import refuse
-from inapp.api.error import ApiError, Code
+from inapp.api.error import Code
 
 LARGEST = 1024 * 1024
 """Bytes."""
 TOO_LARGE = f"the body has more than {LARGEST} bytes"
+
+
+class _TooLargeError(Exception):
+    """Ends the reading of a body."""
+
+
+class _Counted:
+    """A body as it is read, and the way out: nothing is said to a body that has turned out too large."""
+
+    def __init__(self, receive: Receive, send: Send) -> None:
+        self._receive, self._send = receive, send
+        self._read = 0
+        self._begun = False
+
+    @property
+    def refused(self) -> bool:
+        return self._read > LARGEST and not self._begun
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        self._read += len(message.get("body", b""))
+        if self._read > LARGEST:
+            raise _TooLargeError
+        return message
+
+    async def send(self, message: Message) -> None:
+        # the framework takes the error for a body that cannot be read, and says so
+        if not self.refused:
+            self._begun = True
+            await self._send(message)
 
 
 class BodyLimit:
@@ -26,14 +56,11 @@ class BodyLimit:
         if length.isdecimal() and int(length) > LARGEST:
             await refuse(Code.PAYLOAD_TOO_LARGE, TOO_LARGE)(scope, receive, send)
             return
-        read = 0
-
-        async def receive_some() -> Message:
-            nonlocal read
-            message = await receive()
-            read += len(message.get("body", b""))
-            if read > LARGEST:
-                raise ApiError(Code.PAYLOAD_TOO_LARGE, TOO_LARGE)
-            return message
-
-        await self._app(scope, receive_some, send)
+        body = _Counted(receive, send)
+        try:
+            await self._app(scope, body.receive, body.send)
+        except _TooLargeError:
+            if not body.refused:
+                raise
+        if body.refused:
+            await refuse(Code.PAYLOAD_TOO_LARGE, TOO_LARGE)(scope, receive, send)

@@ -1,8 +1,10 @@
 """The envelope around every answer: `ok`, `data` or `error`, and the request's id."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, Generic, Literal, TypeVar
 
+import asyncpg
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
@@ -25,7 +27,9 @@ Data = TypeVar("Data")
 class Model(BaseModel):
     """What travels as JSON: `createdAt` there is `created_at` here, and either is understood."""
 
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, serialize_by_alias=True)
+    model_config = ConfigDict(
+        alias_generator=to_camel, populate_by_name=True, serialize_by_alias=True, use_attribute_docstrings=True
+    )
 
 
 class Answer(Model, Generic[Data]):
@@ -71,6 +75,9 @@ def responses(*codes: Code) -> dict[int | str, dict[str, Any]]:
     return {status: {"model": Refusal, "description": ", ".join(sorted(told))} for status, told in names.items()}
 
 
+LONGEST_NAME = 100
+"""Characters of a field's name that a message tells."""
+
 BY_STATUS = {404: Code.NOT_FOUND, 405: Code.METHOD_NOT_ALLOWED}
 """What the framework itself refuses with."""
 
@@ -103,24 +110,39 @@ def install(app: FastAPI) -> None:
         code = BY_STATUS.get(fault.status_code, Code.VALIDATION_ERROR)
         return refuse(code, str(fault.detail), fault.headers)
 
-    for kind in OUT_OF_REACH:
-        app.add_exception_handler(kind, _out_of_reach)
-
-    @app.exception_handler(Exception)
-    async def failed(_: Request, fault: Exception) -> JSONResponse:
-        log.error("request_failed", exc_info=fault)
-        return refuse(Code.INTERNAL, "a fault of the server's; its log has it under this request id")
+    for kind in (*OUT_OF_REACH, *UNSTORABLE):
+        app.add_exception_handler(kind, _not_done)
 
 
-async def _out_of_reach(_: Request, fault: Exception) -> JSONResponse:
+UNSTORABLE = (asyncpg.CharacterNotInRepertoireError, asyncpg.UntranslatableCharacterError)
+"""PostgreSQL holds no NUL and no half of a surrogate pair."""
+
+
+async def _not_done(_: Request, fault: Exception) -> JSONResponse:
+    # asyncpg's error for a value that its column cannot hold is of one family with its broken connections
+    if isinstance(fault, (ValueError, *UNSTORABLE)):
+        log.info("request_unstorable", error=fault)
+        return refuse(Code.VALIDATION_ERROR, "a value cannot be stored: a NUL, half a character, or a huge number")
     log.warning("request_unavailable", error=fault)
     return refuse(Code.UNAVAILABLE, "the database does not answer", {"Retry-After": "1"})
+
+
+UNSAID = ("body", "<one>", "<several>")
+"""Where it stood, and for which of an endpoint's shapes it was taken: not the caller's words."""
+NUMBERED = re.compile(r"\.(\d+)(?=\.|$)")
+"""One of a list: `events.3.type` is `events[3].type` to whoever has written it."""
 
 
 def _in_words(fault: RequestValidationError) -> str:
     """Name each field and what is wrong with it, and nothing of what was sent."""
     told = []
     for one in fault.errors()[:5]:
-        place = ".".join(str(part) for part in one["loc"] if part != "body")
+        place = ".".join(_sane(part) for part in one["loc"] if part not in UNSAID)
+        place = NUMBERED.sub(r"[\1]", place)
         told.append(f"{place or 'body'}: {one['msg']}")
     return "; ".join(told)
+
+
+def _sane(part: object) -> str:
+    """Write a field's name: whoever calls may have invented it, with half a character in it, or a megabyte long."""
+    return str(part)[:LONGEST_NAME].encode(errors="replace").decode()

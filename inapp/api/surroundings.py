@@ -33,15 +33,15 @@ class Surroundings:
     metrics: Metrics
     link_base: str
     """What a binding link begins with."""
-    bot_username: Callable[[], Awaitable[str | None]]
-    """Name the bot that people write to; None while Telegram has not said it."""
+    bot_username: Callable[[], Awaitable[str | None]] | None
+    """Name the bot that people write to, None while Telegram has not said it; None where no bot is set."""
     mini_app_user: Callable[[str], int | None]
     """Check a Mini App's `initData`; give the Telegram user's id, None where it does not hold."""
     origins: Sequence[str] = ()
     """Web origins whose pages may call."""
 
 
-def surroundings(request: Request) -> Surroundings:
+async def surroundings(request: Request) -> Surroundings:
     """Give an endpoint its surroundings: `Annotated[Surroundings, Depends(surroundings)]`."""
     found: Surroundings = request.app.state.surroundings
     return found

@@ -15,8 +15,12 @@ create table outbox.pull (
 comment on table outbox.pull is 'The newest batch that each named consumer was given, and where its cursor stands once that is acked.';
 comment on column outbox.pull.batch is 'Changes each time events are handed out, also when they are the same again: a late ack of an older one is refused.';
 
+alter table outbox.notification add column read_version bigint;
+comment on column outbox.notification.version is 'Version of the inbox at which it came.';
+comment on column outbox.notification.read_version is 'Version of the inbox at which it was read; the first one of those that were read together.';
+
 create table outbox.salt (
-  only boolean primary key default true constraint salt_single check (only),
+  single boolean primary key default true constraint salt_single check (single),
   salt bytea not null
 );
 comment on table outbox.salt is 'Random, once for each installation: what recipients are hashed with in outbox.forgotten.';
@@ -33,12 +37,42 @@ language sql stable set search_path = pg_catalog, pg_temp
 as $$ select sha256(salt || convert_to(recipient, 'UTF8')) from outbox.salt $$;
 comment on function outbox.digest_of is 'How outbox.forgotten names a recipient.';
 
+create function outbox.renamed(content jsonb, person text, alias text, mentioned text) returns jsonb
+language plpgsql immutable set search_path = pg_catalog, pg_temp
+as $$
+begin
+  case jsonb_typeof(content)
+    when 'object' then
+      return (
+        select coalesce(jsonb_object_agg(
+          outbox.renamed(to_jsonb(f.key), person, alias, mentioned) #>> '{}', outbox.renamed(f.value, person, alias, mentioned)
+        ), '{}') from jsonb_each(content) f
+      );
+    when 'array' then
+      return (
+        select coalesce(jsonb_agg(outbox.renamed(f.value, person, alias, mentioned) order by f.ordinality), '[]')
+        from jsonb_array_elements(content) with ordinality f
+      );
+    when 'string' then
+      return case
+        when content #>> '{}' = person then to_jsonb(alias)
+        when mentioned is null then content
+        else to_jsonb(regexp_replace(content #>> '{}', mentioned, alias, 'g'))
+      end;
+    else
+      return content;
+  end case;
+end $$;
+comment on function outbox.renamed is 'JSON in which a person bears an alias: as a whole word of its own, and wherever the pattern of a mention fits.';
+
 create or replace function outbox.forget(recipient text) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
   alias text := 'forgotten-' || gen_random_uuid();
+  quoted text := to_json(recipient)::text;
+  mentioned text;
 begin
   if forget.recipient is null or forget.recipient = '' then
     raise exception using errcode = '22023', message = 'outbox.forget: recipient is null or empty';
@@ -52,18 +86,26 @@ begin
   -- before the notifications, as whoever reads them does
   perform from outbox.inbox i where i.recipient = forget.recipient for update;
 
-  -- what was written for them alone goes; of what is for others too, every word that is the person's id
+  -- An id like user-4711 or a@b.example stands nowhere by accident; 4711 or anna does: of such a one only whole words,
+  -- in what was theirs too, are the person, or other people's sums and names would change.
+  if length(forget.recipient) >= 6 and forget.recipient ~ '[0-9@]' and forget.recipient ~ '[^0-9.,-]' then
+    mentioned := '(?<![[:alnum:]])' || regexp_replace(forget.recipient, '([][\\.^$*+?(){}|])', '\\\1', 'g') || '(?![[:alnum:]])';
+    quoted := substr(quoted, 2, length(quoted) - 2);
+  end if;
+
+  -- what was written for them alone goes; what is for others too stays, without the person's id
   update outbox.event
   set recipients = array_replace(recipients, forget.recipient, alias),
       payload = case
-        when cardinality(recipients) = 1 then '{}'
-        when strpos(payload::text, to_json(forget.recipient)::text) > 0
-          then replace(payload::text, to_json(forget.recipient)::text, to_json(alias)::text)::jsonb
+        when recipients = array[forget.recipient] then '{}'
+        when strpos(payload::text, quoted) > 0 then outbox.renamed(payload, forget.recipient, alias, mentioned)
         else payload
       end,
       dedupe_key = case when strpos(dedupe_key, forget.recipient) > 0 then alias || '-' || id else dedupe_key end,
       request_id = case when strpos(request_id, forget.recipient) > 0 then alias else request_id end
-  where recipients @> array[forget.recipient];
+  where recipients @> array[forget.recipient]
+    or mentioned is not null
+    and (strpos(payload::text, quoted) > 0 or strpos(dedupe_key, forget.recipient) > 0 or strpos(request_id, forget.recipient) > 0);
 
   -- the counts stay provable: what the inbox showed becomes a row that says why it is gone
   insert into outbox.delivery (event_id, lane_id, channel, recipient, state, reason, settled_at)
@@ -96,6 +138,6 @@ begin
   on conflict (digest) do update set forgotten_at = excluded.forgotten_at;
 end $$;
 
-revoke all on function outbox.digest_of from public;
+revoke all on function outbox.digest_of, outbox.renamed from public;
 grant execute on function outbox.digest_of to outbox_worker;
 revoke all on outbox.salt, outbox.forgotten from outbox_reader;

@@ -29,6 +29,7 @@ INVALID_TOKEN = RefusedError(401, "Unauthorized: invalid token specified")
 MISDIRECTED = RefusedError(421, "Misdirected Request: unallowed token specified")
 LONGEST_TOKEN = 80
 BOT_IDS = range(1, 2**54)
+LONGEST_REQUEST_ID = 128
 VERBS = ("GET", "POST")
 
 
@@ -65,7 +66,7 @@ class BotApi:
             return wordless(501)
         token, method = _split(scope["path"])
         journal = self._world.journal
-        call = Call(time.time(), method)
+        call = Call(time.time(), method, request_id=_request_id(scope))
         journal.note_call()
         decision: str | int | None = None
         try:
@@ -170,6 +171,11 @@ def _arguments(scope: "HTTPScope", body: bytes) -> Arguments:
     headers = dict(reversed(list(scope["headers"])))
     body = unpacked(headers.get(b"content-encoding", b""), body)
     return read_arguments(scope["query_string"], headers.get(b"content-type", b"").decode("latin-1"), body)
+
+
+def _request_id(scope: "HTTPScope") -> str | None:
+    given = next((value for name, value in scope["headers"] if name == b"x-request-id"), None)
+    return None if given is None else given.decode("latin-1")[:LONGEST_REQUEST_ID]
 
 
 async def _read_body(receive: "ASGIReceiveCallable") -> bytes:

@@ -29,6 +29,8 @@ class Call:
     """Seconds the flood model kept it."""
     violation: Violation | None = None
     fault: FaultKind | None = None
+    request_id: str | None = None
+    """What the client said in `x-request-id`."""
 
     def as_json(self) -> dict[str, object]:
         """Write the call for the control API."""
@@ -42,6 +44,7 @@ class Call:
             "held_seconds": round(self.held, 3),
             "violation": self.violation,
             "fault": self.fault,
+            "request_id": self.request_id,
         }
 
 

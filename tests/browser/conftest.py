@@ -1,4 +1,4 @@
-"""Debian's Chromium for the tests, and a simulator with its page open in it."""
+"""Debian's Chromium for the tests: with a simulator's page open in it, or with pages on which a bell hangs."""
 
 import os
 from collections.abc import AsyncIterator
@@ -9,7 +9,9 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, async_playwright
 
+from outbox.database import connect
 from telegram.simulator import SimulatorOptions, running
+from tests.browser.bell_stage import BellStage, bell_stage
 from tests.browser.phone import Phone, opened
 
 CHROMIUM = Path(os.environ.get("VESTNIK_TEST_CHROMIUM", "/usr/bin/chromium"))
@@ -57,3 +59,12 @@ async def phone(browser: Browser, simulator_options: SimulatorOptions) -> AsyncI
     ):
         yield made
         assert made.faults == []
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def bells(browser: Browser, database_url: str, redis_url: str, tmp_path: Path) -> AsyncIterator[BellStage]:
+    """Set the stage for bells."""
+    conn = await connect(database_url)
+    async with bell_stage(browser, conn, database_url, redis_url, tmp_path) as made:
+        yield made
+    await conn.close()

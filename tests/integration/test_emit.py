@@ -14,6 +14,7 @@ from outbox.channel import Channel
 from outbox.database import Connection, Pool
 from outbox.error import InvalidEventError
 from outbox.fan_out import Route
+from outbox.rebase import rebase
 
 TIMEOUT_S = 20.0
 AT_MOST_BYTES = 65_536
@@ -342,7 +343,7 @@ async def test_worker_may_relay(conn: Connection) -> None:
         assert batch is not None
         assert batch.relayed == {"t": 1}
         await cursor.set_asleep(conn, True)
-        assert await cursor.rebase(conn) == 0
+        assert await rebase(conn) == 0
         await conn.execute("select outbox.forget('ann')")
 
 

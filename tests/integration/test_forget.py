@@ -1,5 +1,6 @@
 """Erasing a person: nothing of them is left in any table, and everything still adds up."""
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
@@ -177,12 +178,75 @@ async def test_the_same_id_can_come_back(conn: Connection) -> None:
 
 
 async def test_who_is_unknown_changes_nothing(conn: Connection) -> None:
-    """Forgetting somebody who was never there changes no row."""
+    """Forgetting somebody who was never there changes no row, but makes their tokens worthless."""
     await live(conn)
     before = await contents(conn)
     await conn.execute("select outbox.forget('nobody')")
+    after = await contents(conn)
+    assert [table for table in before if after[table] != before[table]] == ["outbox.forgotten"]
+    assert "nobody" not in after["outbox.forgotten"][0]
 
-    assert await contents(conn) == before
+
+SHARED = {
+    "who": ID,
+    "text": f"<b>{ID}</b> has paid; see /users/{ID}/jobs, {ID}.",
+    "list": [ID, {ID: [f"\n{ID}\t"]}, 4711, None, True],
+    "another": f"{ID}0, {ID}x, x{ID}",
+}
+
+
+async def test_what_others_see_bears_an_alias(conn: Connection) -> None:
+    """In the payload of a shared event the person's id is an alias, in texts and as a key too; all else stays."""
+    await event.emit(conn, "t", [ID, "bob"], SHARED)
+    await conn.execute("select outbox.forget($1)", ID)
+    payload = await conn.fetchval("select payload from outbox.event")
+    alias = payload["who"]
+    assert re.fullmatch(r"forgotten-[0-9a-f-]{36}", alias)
+    assert payload == {
+        "who": alias,
+        "text": f"<b>{alias}</b> has paid; see /users/{alias}/jobs, {alias}.",
+        "list": [alias, {alias: [f"\n{alias}\t"]}, 4711, None, True],
+        "another": f"{ID}0, {ID}x, x{ID}",
+    }
+
+
+async def test_a_person_who_is_mentioned_to_others(conn: Connection) -> None:
+    """Events that were never theirs do not name them either: in payload, dedupe key or request id."""
+    await event.emit(conn, "t", ["bob"], {"text": f"from {ID}"}, dedupe_key=f"mail/{ID}/1", request_id=f"req.{ID}")
+    await event.emit(conn, "t", ["bob"], {"text": "from nobody"}, dedupe_key="mail/2", request_id="req.2")
+    await conn.execute("select outbox.forget($1)", ID)
+    assert await search(conn, ID) == set()
+    rows = await conn.fetch("select recipients, payload, dedupe_key, request_id from outbox.event order by id")
+    assert rows[0]["payload"]["text"].startswith("from forgotten-")
+    assert rows[0]["recipients"] == ["bob"]
+    assert tuple(rows[1]) == (["bob"], {"text": "from nobody"}, "mail/2", "req.2")
+
+
+@pytest.mark.parametrize("plain", ["4711", "123456", "anna", "london"])
+async def test_an_id_that_could_be_any_word(conn: Connection, plain: str) -> None:
+    """Of a number or a name only whole words in the person's own events are changed: no sum, no city of others."""
+    said = {"sum": int(plain) if plain.isdecimal() else 7, "text": f"{plain} and {plain}"}
+    await event.emit(conn, "t", [plain, "bob"], {**said, "who": plain})
+    await event.emit(conn, "t", ["bob"], {**said, "city": plain})
+    await conn.execute("select outbox.forget($1)", plain)
+    own, others = [row["payload"] for row in await conn.fetch("select payload from outbox.event order by id")]
+    assert {**own, "who": plain} == {**said, "who": plain} != own
+    assert others == {**said, "city": plain}
+
+
+@pytest.mark.parametrize(
+    "odd", ["a.b*c+7(x)", "anna+1@mail.example", "o'x-7\"y", r"back\slash-7", "юзер-4711", "[x]{7}^$|?"]
+)
+async def test_an_id_with_signs_in_it(conn: Connection, odd: str) -> None:
+    """An id is found as it is written, whatever it is made of."""
+    await event.emit(
+        conn, "t", [odd, "bob"], {"who": odd, "text": f"to {odd}!", "other": "aXbbcc77x anna11mailXexample"}
+    )
+    await conn.execute("select outbox.forget($1)", odd)
+    payload = await conn.fetchval("select payload from outbox.event")
+    assert payload["text"] == f"to {payload['who']}!"
+    assert payload["other"] == "aXbbcc77x anna11mailXexample"
+    assert odd not in str(payload)
 
 
 @pytest.mark.parametrize("wrong", [None, ""])

@@ -48,7 +48,7 @@ def held(type_: str = "payout.paid", *operators: str, moment: datetime = NOON) -
 async def titles(conn: Connection, catalog: Catalog, recipient: str) -> list[str]:
     """Relay what is there and read the inbox of one recipient, newest first."""
     await step(conn, routes_of(catalog))
-    return [shown.title for shown in await page(conn, catalog, recipient)]
+    return [shown.title for shown in (await page(conn, catalog, recipient)).notifications]
 
 
 async def emitted(conn: Connection) -> list[tuple[str, list[str]]]:
@@ -64,7 +64,7 @@ async def test_each_operator_reads_it_in_their_language(conn: Connection, catalo
     assert await titles(conn, catalog, "op-en") == [HELD_EN]
     assert await titles(conn, catalog, "op-ru") == [HELD_RU]
     assert await titles(conn, catalog, "op-unknown") == [HELD_RU]
-    (shown,) = await page(conn, catalog, "op-en")
+    (shown,) = (await page(conn, catalog, "op-en")).notifications
     assert (shown.type, shown.category, shown.link) == (DELIVERY_HELD, "vestnik", None)
     assert shown.body.endswith("See all that wait: vestnik unknown list")
     assert await conn.fetchval("select unread from outbox.inbox where recipient = 'op-en'") == 1

@@ -9,8 +9,10 @@ from typing import Any, NamedTuple
 import asyncpg
 import pytest
 
+from inapp import drift, notification, reading
 from outbox import (
     backlog,
+    consumer,
     cursor,
     digest,
     due,
@@ -27,7 +29,18 @@ from outbox.database import connect
 from tests.conftest import TEMPLATE
 from workers.engine import Postgres
 
-BIG = {"event", "delivery", "lane", "relayed", "telegram_link", "recipient", "preference", "live_message"}
+BIG = {
+    "event",
+    "delivery",
+    "lane",
+    "relayed",
+    "telegram_link",
+    "recipient",
+    "preference",
+    "live_message",
+    "inbox",
+    "notification",
+}
 ROWS = 60_000
 SMALL = 1_000
 """How many rows there were when the tables were analyzed for the last time."""
@@ -38,7 +51,8 @@ MOST = 10
 STILL = """
 do $$ declare t text; begin
   foreach t in array array[
-    'event', 'delivery', 'lane', 'relayed', 'telegram_link', 'recipient', 'preference', 'live_message'
+    'event', 'delivery', 'lane', 'relayed', 'telegram_link', 'recipient', 'preference', 'live_message',
+    'inbox', 'notification'
   ] loop
     execute format('alter table outbox.%I set (autovacuum_enabled = off)', t);
   end loop;
@@ -46,7 +60,8 @@ end $$
 """
 
 # an outbox at work: most is done, a tenth of the lanes is due, as many wait, some are leased; there are a few
-# types, and one delivery in a hundred is urgent; a hundred events came from each transaction
+# types, and one delivery in a hundred is urgent; a hundred events came from each transaction; a thousand people have
+# sixty notifications each, every tenth of them unread
 FILL = """
 create temp table n as select generate_series({first}, {last}) as n;
 insert into outbox.event (xid, type, recipients)
@@ -66,6 +81,11 @@ insert into outbox.delivery (event_id, lane_id, channel, recipient, urgent, stat
     case when n % 10 >= 2 and n % 100 <> 2 then now() end
   from n;
 insert into outbox.live_message (lane_id, key, chat_id, message_id) select n, 'key', n, n from n;
+insert into outbox.inbox select 'u-' || n, case when n <= 1000 then 6 else 0 end, 60 from n;
+insert into outbox.notification (event_id, recipient, type, category, version, read_at)
+  select n, 'u-' || 1 + n % 1000, 'login.code', 'security', (n + 999) / 1000,
+    case when (n + 999) / 1000 % 10 <> 0 then now() end
+  from n;
 drop table n;
 """
 
@@ -152,12 +172,38 @@ STATEMENTS = [
     Hot("clear", link_state.CLEAR, PEOPLE, {"telegram_link_recipient"}),
     Hot("peek", cursor.PEEK, "'relay'", {"event_window", "cursor_pkey", "scheduled_due"}),
     Hot("read", cursor.READ, f"{LOW}, {HIGH}, '0', 0, {LIMIT}", {"event_window"}),
+    Hot("pull", consumer.READ, f"{LOW}, {HIGH}, '0', 0, {LIMIT}, {consumer.MOST_BYTES}", {"event_window"}),
     Hot(
         "look_up",
         fan_out.LOOK_UP,
         PEOPLE,
         {"lane_channel_recipient_key", "telegram_link_recipient", "preference_pkey"},
     ),
+    Hot(
+        "page",
+        notification.PAGE,
+        f"'u-7', {notification.LAST_ID}, null, 21",
+        {"inbox_pkey", "recipient_pkey", "notification_pkey", "event_pkey"},
+    ),
+    Hot(
+        "unread_page",
+        notification.UNREAD_PAGE,
+        f"'u-7', {notification.LAST_ID}, null, 4",
+        {"inbox_pkey", "recipient_pkey", "notification_unread", "event_pkey"},
+    ),
+    Hot(
+        "changes",
+        notification.CHANGES,
+        f"{PEOPLE}, array_fill(59::bigint, array[300]), {notification.NEWEST}",
+        {"inbox_pkey", "recipient_pkey", "notification_pkey", "event_pkey"},
+    ),
+    Hot(
+        "read_all",
+        reading.READ,
+        f"'u-7', 1, {notification.LAST_ID}",
+        {"inbox_pkey", "notification_unread"},
+    ),
+    Hot("drift", drift.PAGE, f"'u-1', {LIMIT}", {"inbox_pkey", "notification_unread"}),
 ]
 
 
@@ -222,13 +268,21 @@ TOUCHED = [
     ("look", "lane_due_type", 5 + 4 * MOST),
     ("look", "lane_due_urgent", MOST),
     ("read", "event_window", LIMIT + 200),
+    ("pull", "event_window", LIMIT + 200),
+    ("page", "notification_pkey", 21),
+    # no more than the six that are unread; so few the planner may take all of and sort
+    ("unread_page", "notification_unread", 6),
+    # of three hundred people the newest row each: counted, and then taken
+    ("changes", "notification_pkey", 2 * 300),
+    # the six that are unread
+    ("read_all", "notification_unread", 6),
 ]
 """How many rows of an index a statement may touch: it takes no more."""
 
 
 @pytest.mark.parametrize(("name", "index", "most"), TOUCHED)
 async def test_a_limited_statement_reads_no_more_than_its_limit(filled: str, name: str, index: str, most: int) -> None:
-    """However much is due or unread, a claim, a look and a read touch what they take (a read the slow ones too)."""
+    """However much is due or unread, a statement touches what it takes (a read of the log what was slow too)."""
     hot = next(hot for hot in STATEMENTS if hot.name == name)
     plan = await explain(filled, hot, ", analyze")
     touched = [n["Actual Rows"] * n["Actual Loops"] for n in plan if n.get("Index Name") == index]

@@ -60,9 +60,9 @@ async def test_the_inbox_speaks_the_chosen_language(conn: Connection) -> None:
     await recipient.save(conn, [Profile("anna", locale="en")])
     await event.emit(conn, TYPE, ["anna"], payload(1))
     await step(conn, routes_of(catalog))
-    (english,) = await page(conn, catalog, "anna")
+    (english,) = (await page(conn, catalog, "anna")).notifications
     await preference.set_language(conn, "anna", "ru")
-    (russian,) = await page(conn, catalog, "anna")
+    (russian,) = (await page(conn, catalog, "anna")).notifications
     assert (english.title, russian.title) == ("Payout sent: 10.00\xa0RUB", "Выплата отправлена: 10,00\xa0₽")
 
 

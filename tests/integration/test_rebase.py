@@ -1,16 +1,20 @@
 """A database that was restored into another cluster: refused by name, and mended without loss or repetition."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Iterator, Mapping
+from datetime import timedelta
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
-from outbox import cursor, event, proof, relay
+from outbox import consumer, cursor, event, proof, relay
 from outbox.channel import Channel
 from outbox.database import Connection, Pool, connect
-from outbox.error import ForeignClusterError
+from outbox.error import ForeignClusterError, StaleBatchError
 from outbox.fan_out import Route
+from outbox.rebase import rebase
 from tests.conftest import SETTINGS
 from tests.integration.restore import Restore, make_roles
 from tests.integration.test_cursor import LONG_AGO
@@ -19,6 +23,7 @@ from workers.engine import Postgres
 
 ROUTES = {"t": Route("t", "c", frozenset({Channel.INAPP}))}
 TIMEOUT_S = 30.0
+HOUR = timedelta(hours=1)
 XMAX = "select pg_snapshot_xmax(pg_current_snapshot())::text"
 BURN = "do $$ begin for i in 1..%d loop perform pg_current_xact_id(); commit; end loop; end $$"
 
@@ -72,6 +77,20 @@ async def inbox(conn: Connection) -> list[int]:
     return [row["event_id"] for row in rows]
 
 
+async def pull(conn: Connection, name: str, limit: int = 100) -> tuple[UUID | None, list[int]]:
+    """Pull a batch of a named consumer; tell its id and those of its events."""
+    handed = await consumer.pull(conn, name, limit, HOUR)
+    return handed.batch, [json.loads(document)["id"] for document in handed.events]
+
+
+async def read(conn: Connection, name: str, limit: int = 100) -> list[int]:
+    """Pull and ack a batch of a named consumer; tell the ids of its events."""
+    batch, ids = await pull(conn, name, limit)
+    if batch is not None:
+        await consumer.ack(conn, name, batch)
+    return ids
+
+
 @pytest.mark.parametrize("source_is_ahead", [True, False], ids=["ids above the cluster's", "ids below the cluster's"])
 async def test_a_restored_database_goes_on_after_rebase(
     conn: Connection, elsewhere: Postgres, restore: Restore, *, source_is_ahead: bool
@@ -88,7 +107,7 @@ async def test_a_restored_database_goes_on_after_rebase(
         await relay.step(restored, ROUTES)
     assert await inbox(restored) == ids[:4]
 
-    assert await cursor.rebase(restored) == 7
+    assert await rebase(restored) == 7
     ids.append(await event.emit(restored, "t", ["ann"]))
     assert await relay_all(restored) == {"t": 8}
     assert await inbox(restored) == ids
@@ -108,7 +127,7 @@ async def test_old_ids_that_come_round_again_change_nothing(
     past = int(await conn.fetchval(XMAX))
 
     restored = await restore()
-    await cursor.rebase(restored)
+    await rebase(restored)
     await relay.step(restored, ROUTES)
     await burn(restored, past=past)
     ids.append(await event.emit(restored, "t", ["ann"]))
@@ -125,7 +144,7 @@ async def test_a_relay_comes_to_rest_after_rebase(conn: Connection, elsewhere: P
     await relay.step(conn, ROUTES)
 
     restored = await restore()
-    assert await cursor.rebase(restored) == 0
+    assert await rebase(restored) == 0
     await relay.step(restored, ROUTES)
 
     assert not await cursor.peek(restored)
@@ -136,7 +155,7 @@ async def test_rebase_misses_no_open_transaction(pool: Pool, conn: Connection) -
     async with pool.acquire() as writer:
         async with writer.transaction():
             ids = [await event.emit(writer, "t", ["ann"])]
-            assert await cursor.rebase(conn) == 0
+            assert await rebase(conn) == 0
             assert await relay_all(conn) == {}
             ids.append(await event.emit(writer, "t", ["ann"]))
         assert await relay_all(conn) == {"t": 2}
@@ -149,7 +168,7 @@ async def test_rebase_of_a_healthy_cursor_repeats_nothing(conn: Connection) -> N
     ids = [await event.emit(conn, "t", ["ann"]) for _ in range(5)]
     await relay.step(conn, ROUTES, 2)
 
-    assert await cursor.rebase(conn) == 3
+    assert await rebase(conn) == 3
     assert await relay_all(conn) == {"t": 3}
     assert await inbox(conn) == ids
 
@@ -172,7 +191,92 @@ async def test_rebase_keeps_scheduled_events(conn: Connection) -> None:
     await conn.fetchval("select outbox.emit('t', array['ann'], deliver_at => now() + interval '1 day')")
     await relay.step(conn, ROUTES)
 
-    assert await cursor.rebase(conn) == 0
+    assert await rebase(conn) == 0
     assert await relay_all(conn) == {}
     await conn.execute("update outbox.scheduled set due_at = now()")
     assert await relay_all(conn) == {"t": 1}
+
+
+@pytest.mark.parametrize("source_is_ahead", [True, False], ids=["ids above the cluster's", "ids below the cluster's"])
+async def test_after_rebase_no_consumer_skips_an_event(
+    conn: Connection, elsewhere: Postgres, restore: Restore, *, source_is_ahead: bool
+) -> None:
+    """Each consumer reads on where it stood: what none has read, once; what another has not, at least once.
+
+    A batch that was handed out before the dump is void, and its events come again.
+    """
+    await set_ids_apart(conn, elsewhere, source_is_ahead=source_is_ahead)
+    ids = [await event.emit(conn, "t", ["ann"]) for _ in range(6)]
+    await relay.step(conn, ROUTES)
+    assert await read(conn, "ahead") == ids
+    assert await read(conn, "half", 3) == ids[:3]
+    assert await read(conn, "held", 4) == ids[:4]
+    held, _ = await pull(conn, "held")
+    await consumer.pull(conn, "new", 1, HOUR, consumer.Start.NOW)
+    ids.append(await event.emit(conn, "t", ["ann"]))
+
+    restored = await restore()
+    ids.append(await event.emit(restored, "t", ["ann"]))
+    for name in ("ahead", "half", "held", "new", "unheard-of"):
+        with pytest.raises(ForeignClusterError, match="vestnik cursor rebase"):
+            await pull(restored, name)
+    assert held is not None
+    with pytest.raises(ForeignClusterError):
+        await consumer.ack(restored, "held", held)
+
+    assert await rebase(restored) == 2
+    ids.append(await event.emit(restored, "t", ["ann"]))
+    with pytest.raises(StaleBatchError):
+        await consumer.ack(restored, "held", held)
+    assert [await read(restored, name) for name in ("ahead", "half", "held", "new")] == [ids[3:]] * 4
+    assert [await read(restored, name) for name in ("ahead", "half", "held", "new")] == [[]] * 4
+    assert await read(restored, "unheard-of") == ids
+    await relay_all(restored)
+    assert await inbox(restored) == ids
+    assert (await proof.prove(restored, LONG_AGO)).holds
+
+
+async def test_rebase_of_a_consumer_that_has_read_everything_repeats_nothing(conn: Connection) -> None:
+    """Where every consumer has read as far as the relay, none gets an event again, and acked batches stay acked."""
+    ids = [await event.emit(conn, "t", ["ann"]) for _ in range(3)]
+    await relay.step(conn, ROUTES)
+    batch, _ = await pull(conn, "billing")
+    assert batch is not None
+    await consumer.ack(conn, "billing", batch)
+
+    assert await rebase(conn) == 0
+    await consumer.ack(conn, "billing", batch)
+    assert await read(conn, "billing") == []
+    later = await event.emit(conn, "t", ["ann"])
+    assert await read(conn, "billing") == [later]
+    assert await relay_all(conn) == {"t": 1}
+    assert await inbox(conn) == [*ids, later]
+
+
+@pytest.mark.parametrize("due", ["now() + interval '1 day'", "now()"], ids=["not yet due", "due"])
+async def test_a_scheduled_event_that_a_consumer_has_not_read(conn: Connection, due: str) -> None:
+    """It comes to the consumer after the rebase, and to the inbox once, when its time has come."""
+    later = "select outbox.emit('t', array['ann'], deliver_at => now() + interval '1 day')"
+    event_id = await conn.fetchval(later)
+    await relay.step(conn, ROUTES)
+    await consumer.pull(conn, "billing", 1, HOUR)
+
+    assert await rebase(conn) == 1
+    for order in ("update outbox.event set deliver_at =", "update outbox.scheduled set due_at ="):
+        await conn.execute(f"{order} {due}")
+    await relay_all(conn)
+    assert await read(conn, "billing") == [event_id]
+    await conn.execute("update outbox.scheduled set due_at = now()")
+    await relay_all(conn)
+    assert await inbox(conn) == [event_id]
+
+
+async def test_a_consumer_misses_no_transaction_that_is_open_during_a_rebase(pool: Pool, conn: Connection) -> None:
+    """What a transaction writes that is open during the rebase comes to every consumer when it commits."""
+    await pull(conn, "billing")
+    async with pool.acquire() as writer, writer.transaction():
+        ids = [await event.emit(writer, "t", ["ann"])]
+        assert await rebase(conn) == 0
+        assert await read(conn, "billing") == []
+        ids.append(await event.emit(writer, "t", ["ann"]))
+    assert await read(conn, "billing") == ids

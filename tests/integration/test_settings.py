@@ -25,6 +25,9 @@ SETTINGS = {
     "GROUP_RATE_PER_MINUTE",
     "HEALTH_FILE",
     "HTTP_BIND",
+    "INBOX_JWT_AUDIENCE",
+    "INBOX_ORIGINS",
+    "INBOX_RATE",
     "INSTANCE",
     "LOG_FORMAT",
     "LOG_LEVEL",
@@ -194,3 +197,25 @@ async def test_a_wrong_setting_ends_a_command_in_one_line(stage: Stage) -> None:
     assert (malformed.code, missing.code) == (1, 1)
     assert malformed.complaint.startswith("BOT_RATE is malformed: ")
     assert missing.complaint.startswith("DATABASE_URL is not set")
+
+
+def test_secrets_that_take_turns(environment: Environment) -> None:
+    """Several stand one after the other, with any space between them; the first is the one to sign with."""
+    settings = environment.load(INBOX_JWT_SECRET="new\n old\tolder ", OUTBOX_CONSUMER_SECRET=" \n")
+    assert settings.rotated("INBOX_JWT_SECRET") == ("new", "old", "older")
+    with pytest.raises(SettingsError, match=r"^OUTBOX_CONSUMER_SECRET is malformed: it holds nothing but space$"):
+        settings.rotated("OUTBOX_CONSUMER_SECRET")
+
+
+def test_origins_that_may_call(environment: Environment) -> None:
+    """They are listed with commas between them; without any no page may call."""
+    assert environment.load().inbox_origins == ()
+    origins = environment.load(INBOX_ORIGINS="https://a.example, http://localhost:3000,,http://[::1]:80").inbox_origins
+    assert origins == ("https://a.example", "http://localhost:3000", "http://[::1]:80")
+
+
+@pytest.mark.parametrize("wrong", ["*", "null", "a.example", "https://a.example/", "https://a.example/x", "ftp://a"])
+def test_what_is_no_origin(environment: Environment, wrong: str) -> None:
+    """An origin has a scheme and a host, perhaps a port, and nothing more; there is no word for all of them."""
+    with pytest.raises(SettingsError, match=r"^INBOX_ORIGINS is malformed: it must be origins"):
+        environment.load(INBOX_ORIGINS=f"https://good.example,{wrong}")

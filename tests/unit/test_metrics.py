@@ -24,6 +24,7 @@ CONTRACT = {
     ("vestnik_replies_dropped_total", "counter", ("reason",)),
     ("vestnik_webhook_refused_total", "counter", ()),
     ("vestnik_oldest_open_transaction_seconds", "gauge", ()),
+    ("vestnik_http_requests_total", "counter", ("method", "status")),
     ("vestnik_inbox_streams", "gauge", ()),
     ("vestnik_unread_drift", "gauge", ()),
     ("vestnik_heartbeat_timestamp_seconds", "gauge", ()),
@@ -48,6 +49,7 @@ def used(registry: CollectorRegistry) -> Metrics:
     metrics.limiter_denied.labels(scope="chat").inc()
     metrics.updates.labels(kind="message", outcome="handled").inc()
     metrics.replies_dropped.labels(reason="flood").inc()
+    metrics.http_requests.labels(method="GET", status="200").inc()
     return metrics
 
 

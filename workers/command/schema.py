@@ -1,11 +1,12 @@
-"""`migrate` and `cursor`: the schema, and where the relay stands."""
+"""`migrate` and `cursor`: the schema, and where the relay and the named consumers stand."""
 
 from typing import Annotated
 
 import typer
 
+from outbox import consumer, migration
 from outbox import cursor as cursor_
-from outbox import migration
+from outbox import rebase as rebase_
 from outbox.migration import Standing, Standings
 from workers.command.output import Json, print_facts, print_json, print_table
 from workers.command.session import database, run
@@ -52,7 +53,7 @@ def _print_standings(standings: list[Standings], *, as_json: bool) -> None:
         print_table("migrations", ("number", "name", "standing", "applied at"), rows)
 
 
-cursor = typer.Typer(help="Where the relay stands in the event log.", no_args_is_help=True)
+cursor = typer.Typer(help="Where the relay and the named consumers stand in the event log.", no_args_is_help=True)
 
 
 @cursor.command()
@@ -72,17 +73,32 @@ async def _show() -> list[dict[str, object]]:
 
 @cursor.command()
 def rebase(*, as_json: Json = False) -> None:
-    """Go on in this cluster after a restore: events that were not yet relayed get a current transaction id."""
+    """Go on in this cluster after a restore: events that were not yet read get a current transaction id."""
     count = run(_rebase())
     if as_json:
         print_json({"rebased": count})
     else:
-        typer.echo(f"{count} events were not yet relayed and will be; the cursor belongs to this cluster now")
+        typer.echo(f"{count} events were not yet relayed and will be; every cursor belongs to this cluster now")
 
 
 async def _rebase() -> int:
     async with database() as conn:
-        return await cursor_.rebase(conn)
+        return await rebase_.rebase(conn)
+
+
+@cursor.command()
+def drop(name: Annotated[str, typer.Argument(metavar="NAME")], *, as_json: Json = False) -> None:
+    """Forget a named consumer and how far it has read; if it pulls again, it begins anew."""
+    run(_drop(name))
+    if as_json:
+        print_json({"dropped": name})
+    else:
+        typer.echo("dropped")
+
+
+async def _drop(name: str) -> None:
+    async with database() as conn:
+        await consumer.drop(conn, name)
 
 
 def add_to(app: typer.Typer) -> None:

@@ -1,14 +1,18 @@
-"""What stays after the run with `--stay`: a worker, the bot, and an application with one person who may link a chat."""
+"""What stays after the run with `--stay`: a worker, the bot, the HTTP API, and an application with one person."""
 
 import asyncio
+import secrets
+import socket
 from collections.abc import Callable
 from contextlib import ExitStack
 
 from health import listen, port_of, serve
+from inapp.session import Tokens
 from outbox.catalog import load as load_catalog
 from outbox.database import open_pool
 from telegram import Sender
-from workers import sample
+from workers import engine, sample
+from workers.demo.bell import Inbox, build_bell
 from workers.demo.page import Application, build_app
 from workers.demo.run import worker
 from workers.demo.stage import Stage
@@ -19,28 +23,42 @@ BIND = "127.0.0.1:0"
 
 def stay(stage: Stage, tell: Callable[[str], None]) -> None:
     """Keep everything running until Ctrl-C; `tell` is given a line to print for each place to look at."""
+    listener = listen(BIND)
+    api = f"127.0.0.1:{engine.free_port()}"
+    secret = secrets.token_urlsafe(32)
+    of_api = {
+        "HTTP_BIND": api,
+        "INBOX_ORIGINS": _origin(listener),
+        "INBOX_JWT_SECRET": secret,
+        "OUTBOX_CONSUMER_SECRET": secrets.token_urlsafe(32),
+    }
     with ExitStack() as stack:
+        stack.callback(listener.close)
         stack.enter_context(worker(stage, stage.folder / "stay.json"))
-        own = {"INSTANCE": "demo-bot", "HEALTH_FILE": str(stage.folder / "bot.json")}
-        stack.enter_context(process(["bot"], {**stage.environment, **own}, stage.folder / "bot.log"))
-        asyncio.run(_serve(stage, tell))
+        for name, more in (("bot", {}), ("api", of_api)):
+            own = {"INSTANCE": f"demo-{name}", "HEALTH_FILE": str(stage.folder / f"{name}.json"), **more}
+            stack.enter_context(process([name], {**stage.environment, **own}, stage.folder / f"{name}.log"))
+        asyncio.run(_serve(stage, listener, f"http://{api}", Tokens((secret,)), tell))
 
 
-async def _serve(stage: Stage, tell: Callable[[str], None]) -> None:
+async def _serve(stage: Stage, listener: socket.socket, api: str, tokens: Tokens, tell: Callable[[str], None]) -> None:
     person = next(person for person in sample.people() if person.chat == "none")
     environment = stage.environment
     async with Sender(environment["TELEGRAM_BOT_TOKEN"], stage.bot_api) as sender:
         me = await sender.get_me()
-    pool = await open_pool(stage.database_url, size=2)
-    application = Application(
-        pool, load_catalog(sample.CATALOG), person.recipient, me.username, environment["TELEGRAM_LINK_BASE"]
-    )
-    listener = listen(BIND)
-    tell(f"the application: http://127.0.0.1:{port_of(listener)}/ (connect Telegram, then emit an event)")
+    pool, catalog = await open_pool(stage.database_url, size=2), load_catalog(sample.CATALOG)
+    app = build_app(Application(pool, catalog, person.recipient, me.username, environment["TELEGRAM_LINK_BASE"]))
+    app.include_router(build_bell(Inbox(pool, catalog, person.recipient, api, tokens)))
+    tell(f"the application: {_origin(listener)}/ (connect Telegram, then emit an event)")
+    tell(f"the same person's inbox: {_origin(listener)}/bell")
     tell(f"everybody's chats: {stage.control}/")
-    tell(f"Bot API: {stage.bot_api}   DATABASE_URL={stage.database_url}")
+    tell(f"HTTP API: {api}/api/docs   Bot API: {stage.bot_api}   DATABASE_URL={stage.database_url}")
     tell("Ctrl-C ends it")
     try:
-        await serve(build_app(application), listener, asyncio.Event())
+        await serve(app, listener, asyncio.Event())
     finally:
         await pool.close()
+
+
+def _origin(listener: socket.socket) -> str:
+    return f"http://127.0.0.1:{port_of(listener)}"

@@ -51,7 +51,7 @@ export class Calls {
     const chat = call.chat_id === null ? "" : element("button", { type: "button", class: "plain", onclick: () => this.onChoose(call.chat_id) }, call.chat_id);
     const cells = [TIME.format(call.time * 1000), call.method, chat, String(call.decision ?? "dropped"), noted(call)];
     const kind = call.decision === "ok" ? "ok" : call.decision === 429 ? "throttled" : "refused";
-    return element("tr", { class: kind, title: `call ${call.number}` }, ...cells.map((cell) => element("td", {}, cell)));
+    return element("tr", { class: kind, title: call.request_id ? `call ${call.number}, request ${call.request_id}` : `call ${call.number}` }, ...cells.map((cell) => element("td", {}, cell)));
   }
 }
 

@@ -1,0 +1,81 @@
+"""Drift: counters that are not what they count are found, a page at a time."""
+
+import pytest
+
+from inapp import drift
+from inapp.drift import START, Counted
+from inapp.reading import read_all, read_one
+from outbox.database import Connection
+from tests.integration.inboxes import counted, ids, notify
+from workers import drift_watch
+from workers.drift_watch import DriftWatch
+from workers.maintain import maintain_slice
+from workers.parts import Parts
+from workers.slice import Slice
+
+PEOPLE = ["ann", "bob", "cleo", "dan", "eve"]
+SPOIL = "update outbox.inbox set unread = unread + 1 where recipient = any($1)"
+MEND = "update outbox.inbox set unread = unread - 1 where recipient = any($1)"
+
+
+@pytest.fixture(autouse=True)
+async def _inboxes(conn: Connection) -> None:
+    """Give five people two notifications each, of which one has read one and one all."""
+    await notify(conn, 2, *PEOPLE)
+    await read_one(conn, "bob", (await ids(conn, "bob"))[0])
+    await read_all(conn, "cleo")
+
+
+async def test_counters_that_are_right_have_not_drifted(conn: Connection) -> None:
+    """Whatever has come and been read, no counter differs from its unread notifications."""
+    assert await drift.page(conn, START, 10) == Counted(0, None)
+
+
+async def test_drift_is_counted_page_by_page(conn: Connection) -> None:
+    """Each page counts its drifted recipients and says where the next one begins; an only just full one may be last."""
+    await conn.execute(SPOIL, ["bob", "cleo"])
+    await conn.execute(MEND, ["eve"])
+    await conn.execute("update outbox.notification set read_at = now() where recipient = 'ann'")
+    assert await drift.page(conn, START, 3) == Counted(3, "cleo")
+    assert await drift.page(conn, "cleo", 3) == Counted(1, None)
+    assert await drift.page(conn, START, 5) == Counted(4, "eve")
+    assert await drift.page(conn, "eve", 5) == Counted(0, None)
+
+
+async def test_the_watch_knows_what_a_round_has_found(conn: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Drift is known as soon as its page is looked at, and is gone after a whole round without it."""
+    monkeypatch.setattr(drift_watch, "EVERY_S", 0.0)
+    monkeypatch.setattr(drift_watch, "PAGE", 2)
+    watch, seen = DriftWatch(), []
+    await conn.execute(SPOIL, ["dan"])
+    for step in range(9):
+        if step == 3:
+            await conn.execute(MEND, ["dan"])
+        await watch.step(conn)
+        seen.append(watch.drifted)
+    # three pages a round: found on its second, mended when the first round is over
+    assert seen == [0, 1, 1, 1, 1, 0, 0, 0, 0]
+
+
+async def test_the_watch_looks_now_and_then_only(conn: Connection) -> None:
+    """A step that comes too early looks at nothing."""
+    watch = DriftWatch()
+    await watch.step(conn)
+    await conn.execute(SPOIL, ["dan"])
+    await watch.step(conn)
+    assert watch.drifted == 0
+
+
+async def test_the_worker_shows_drift(parts: Parts, conn: Connection) -> None:
+    """The worker's metric `unread_drift` is the number of recipients whose counter is wrong."""
+    await conn.execute(SPOIL, ["ann", "eve"])
+    await maintain_slice(parts, Slice(parts, once=True))
+    assert parts.metrics.registry.get_sample_value("vestnik_unread_drift") == 2
+
+
+async def test_a_counter_that_is_too_small_keeps_nobody_from_reading(conn: Connection) -> None:
+    """Reading more than the counter knows of ends at zero, and not in a fault."""
+    await conn.execute("update outbox.inbox set unread = 1 where recipient = 'ann'")
+    done = await read_all(conn, "ann")
+    assert (done.unread, done.version, done.changed) == (0, 4, 2)
+    assert await counted(conn, "ann") == (0, 4, 0)

@@ -1,0 +1,90 @@
+"""The foundation: the PostgreSQL and the Redis that a serving process stands on, and whether they are there."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from health import Check, CheckName, Health, Status
+from outbox import migration
+from outbox.database import Pool
+from workers.patience import REFUSED, Backoff, PostgresOutOfReachError, answered, wait_for, watching_postgres
+from workers.settings import SettingsError
+
+LOOK_EVERY_S = 5.0
+LOOK = "select 1"
+
+
+@dataclass(frozen=True, slots=True)
+class Foundation:
+    """What a process stands on; tells health how it fares."""
+
+    pool: Pool
+    redis: Redis
+    health: Health
+    stopping: asyncio.Event
+    without_redis: Status
+    """How the process fares while Redis is away."""
+
+    async def is_fit(self) -> bool:
+        """Refuse a database without our schema; false for one that does not answer yet.
+
+        Raises:
+            SettingsError: PostgreSQL refuses DATABASE_URL.
+            MigrationError: the schema is not up to date.
+
+        """
+        try:
+            async with watching_postgres(self.health):
+                with refusal_named():
+                    async with self.pool.acquire() as conn:
+                        await migration.require_current(conn)
+                answered(self.health)
+        except PostgresOutOfReachError:
+            return False
+        return True
+
+    async def wait_until_fit(self) -> None:
+        """Look again and again until PostgreSQL has answered, or the process stops.
+
+        Raises:
+            SettingsError, MigrationError: as `is_fit`.
+
+        """
+        backoff = Backoff()
+        while not self.stopping.is_set() and not await self.is_fit():
+            await backoff.wait()
+
+    async def watch(self) -> None:
+        """Look whether both are there until the process stops, also while nobody comes."""
+        while not self.stopping.is_set():
+            await asyncio.gather(self._look_at_postgres(), self._look_at_redis())
+            await wait_for(self.stopping, LOOK_EVERY_S)
+
+    async def _look_at_postgres(self) -> None:
+        try:
+            async with watching_postgres(self.health):
+                await self.pool.fetchval(LOOK)
+                answered(self.health)
+        except PostgresOutOfReachError:
+            return
+
+    async def _look_at_redis(self) -> None:
+        try:
+            await self.redis.ping()
+        except (RedisError, OSError, TimeoutError):
+            self.health.record(CheckName.REDIS, Check(self.without_redis, "out of reach"))
+        else:
+            self.health.record(CheckName.REDIS, Check(Status.OK, "answers"))
+
+
+@contextmanager
+def refusal_named() -> Iterator[None]:
+    """Say in words that PostgreSQL answers, but not to this DATABASE_URL."""
+    try:
+        yield
+    except REFUSED as fault:
+        raise SettingsError(f"DATABASE_URL is refused by PostgreSQL: {type(fault).__name__}") from None
