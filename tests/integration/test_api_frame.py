@@ -133,13 +133,13 @@ async def test_a_body_without_an_end_is_not_kept(api: ApiStage) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", int(api.url.rpartition(":")[2]))
     writer.write(f"POST {OPEN} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n".encode())
     sent, answered = 0, asyncio.create_task(reader.readline())
-    while not answered.done():
+    # and what is on the way in the sockets' buffers
+    while not answered.done() and sent < 64 * LARGEST:
         writer.write(b"10000\r\n" + b"x" * 65536 + b"\r\n")
         await asyncio.wait([answered, asyncio.create_task(writer.drain())], return_when=asyncio.FIRST_COMPLETED)
         sent += 65536
-    assert answered.result() == b"HTTP/1.1 413 Request Entity Too Large\r\n"
-    # and what is on the way in the sockets' buffers
-    assert sent < 64 * LARGEST
+    assert answered.done()
+    assert answered.result().startswith(b"HTTP/1.1 413 ")
     writer.transport.abort()
 
 

@@ -29,6 +29,8 @@ NAMES = [
     "0008_person_checked",
     "0009_api",
     "0010_notification_unread",
+    "0011_event_bounded",
+    "0012_event_bounded_checked",
 ]
 
 
@@ -70,6 +72,8 @@ async def test_migrate_tells_what_has_changed(stage: Stage) -> None:
         ("0008_person_checked", "applied"),
         ("0009_api", "applied"),
         ("0010_notification_unread", "applied"),
+        ("0011_event_bounded", "applied"),
+        ("0012_event_bounded_checked", "applied"),
     ]
     assert stage.run("migrate", "--check").code == 1
     stopped = stage.run("migrate")

@@ -26,6 +26,8 @@ NAMES = [
     "0008_person_checked",
     "0009_api",
     "0010_notification_unread",
+    "0011_event_bounded",
+    "0012_event_bounded_checked",
 ]
 
 
@@ -104,6 +106,8 @@ async def test_status_after_migrate(conn: Connection) -> None:
         (8, "0008_person_checked", Standing.APPLIED),
         (9, "0009_api", Standing.APPLIED),
         (10, "0010_notification_unread", Standing.APPLIED),
+        (11, "0011_event_bounded", Standing.APPLIED),
+        (12, "0012_event_bounded_checked", Standing.APPLIED),
     ]
     assert all(one.applied_at is not None for one in found)
 
@@ -132,9 +136,9 @@ async def test_a_changed_file_keeps_the_pending_ones_back(empty: Connection, fol
 
 async def test_what_a_newer_version_applied_is_left_alone(conn: Connection) -> None:
     """A migration that this version does not know is listed as foreign and hinders nothing."""
-    await conn.execute("insert into outbox.migration (number, name, checksum) values (11, '0011_later', 'x')")
+    await conn.execute("insert into outbox.migration (number, name, checksum) values (13, '0013_later', 'x')")
 
-    assert (await standings(conn))["0011_later"] is Standing.FOREIGN
+    assert (await standings(conn))["0013_later"] is Standing.FOREIGN
     assert await migration.migrate(conn) == []
 
 
