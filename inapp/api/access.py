@@ -2,7 +2,6 @@
 
 import hmac
 import time
-from datetime import timedelta
 from math import ceil
 from typing import Annotated
 
@@ -25,8 +24,6 @@ _user = HTTPBearer(
 _application = HTTPBearer(
     scheme_name="application", auto_error=False, description="The application's: any of `OUTBOX_CONSUMER_SECRET`."
 )
-
-SECOND = timedelta(seconds=1)
 
 
 async def _session(world: World, given: Annotated[HTTPAuthorizationCredentials | None, Depends(_user)]) -> Session:
