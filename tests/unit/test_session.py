@@ -79,6 +79,7 @@ def test_a_token_with_such_claims_does_not_hold(claims: dict[str, Any], why: str
 @pytest.mark.parametrize(
     ("claims", "issued"),
     [({"iat": None}, None), ({"iat": -(10**300)}, 0), ({"iat": NOW - 0.5}, NOW - 0.5), ({"exp": 10**300}, NOW)],
+    ids=["no iat", "before all time", "half a second", "until after all time"],
 )
 def test_odd_times_that_hold(claims: dict[str, Any], issued: float | None) -> None:
     """A token without `iat`, from before all time or until after it is no error."""
