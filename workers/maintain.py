@@ -88,6 +88,8 @@ def _show(parts: Parts, seen: Backlog) -> None:
         metrics.oldest_due_seconds.labels(channel).set(seen.oldest_due.get(channel, 0))
         metrics.dead_letter_oldest_seconds.labels(channel).set(seen.oldest_dead.get(channel, 0))
     metrics.oldest_open_transaction_seconds.set(seen.oldest_transaction)
+    # the relay tells it too, but not while it stands still
+    metrics.relay_lag_seconds.set(seen.relay_lag)
     health.lag.relay_seconds = seen.relay_lag
     health.lag.oldest_due_seconds = max(seen.oldest_due.values(), default=0.0)
     if health.checks[CheckName.RELAY].status is not Status.UNHEALTHY:

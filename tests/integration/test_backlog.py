@@ -8,6 +8,9 @@ from outbox.channel import Channel
 from outbox.database import Connection, connect
 from outbox.event import emit
 from tests.integration.test_fan_out import link, relay_all
+from workers.maintain import maintain_slice
+from workers.parts import Parts
+from workers.slice import Slice
 
 HOUR_S = 3600.0
 
@@ -161,3 +164,13 @@ async def test_an_open_reading_transaction_has_none(conn: Connection, database_u
         age = await reader.fetchval("select extract(epoch from clock_timestamp() - now())::float8")
         assert (await backlog.look(conn)).oldest_transaction < age
     await reader.close()
+
+
+async def test_a_relay_that_stands_still_is_seen_to_be_late(parts: Parts, conn: Connection) -> None:
+    """The worker's metric `relay_lag_seconds` grows also while no relay runs."""
+    await emit(conn, "order.hint", ["anna"])
+    await conn.execute("update outbox.event set created_at = now() - interval '1 hour'")
+    await maintain_slice(parts, Slice(parts, once=True))
+    lag = parts.metrics.registry.get_sample_value("vestnik_relay_lag_seconds")
+    assert lag is not None
+    assert HOUR_S <= lag < 2 * HOUR_S
