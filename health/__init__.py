@@ -1,4 +1,4 @@
-"""How the system shows itself: metrics, log, checks, health file, probes over HTTP. Imports nothing of ours.
+"""How the system shows itself: metrics, log, checks, health file, probes, word to systemd. Imports nothing of ours.
 
 Nothing of this package lets a person's data or a secret out: log lines pass a gate with a closed list of fields,
 the health file holds words of the code and numbers, metrics have no ids in their labels.
@@ -13,6 +13,7 @@ from health.error import BindError, HealthError, LogSettingError, ServeError
 from health.file import Report, Verdict, keep, read, write
 from health.log import Format, bound, configure, get_logger
 from health.metrics import Metrics
+from health.notify import Notifier
 from health.version import VERSION
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ __all__ = [
     "Lag",
     "LogSettingError",
     "Metrics",
+    "Notifier",
     "Report",
     "ServeError",
     "Status",

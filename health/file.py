@@ -13,6 +13,7 @@ from pathlib import Path
 from health.check import CheckName, Health, Status, utc_now
 from health.field import clean, phrase
 from health.log import get_logger
+from health.notify import Notifier
 
 BEAT = timedelta(seconds=5)
 """How often the file is written when nothing changes."""
@@ -74,12 +75,14 @@ def write(path: Path, health: Health) -> None:
         raise
 
 
-async def keep(health: Health, path: Path | None, beat: timedelta = BEAT) -> None:
-    """Beat and write until cancelled, and once more then; without a path only beat.
+async def keep(health: Health, path: Path | None, beat: timedelta = BEAT, *, notifier: Notifier | None = None) -> None:
+    """Beat, write and tell the service manager until cancelled, and once more then; without a path nothing is written.
 
     A disk that is full or gone is logged once and costs the file only.
     """
-    keeper = _Keeper(health, path)
+    notifier = notifier or Notifier({})
+    keeper = _Keeper(health, path, notifier)
+    beat = min(beat, notifier.beat or beat)
     try:
         while True:
             keeper.turn()
@@ -94,15 +97,17 @@ async def keep(health: Health, path: Path | None, beat: timedelta = BEAT) -> Non
 class _Keeper:
     """Write the file again and again; log when that begins to fail."""
 
-    def __init__(self, health: Health, path: Path | None) -> None:
+    def __init__(self, health: Health, path: Path | None, notifier: Notifier) -> None:
         self._health = health
         self._path = path
+        self._notifier = notifier
         self._writable = True
 
     def turn(self) -> None:
         self._health.beat()
         if self._path is not None:
             self._write(self._path)
+        self._notifier.tell(self._health)
 
     def _write(self, path: Path) -> None:
         try:

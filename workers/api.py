@@ -9,7 +9,19 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 from redis.asyncio import Redis
 
-from health import CheckName, Health, Metrics, Status, build_app, get_logger, keep, listen, metrics_router, serve
+from health import (
+    CheckName,
+    Health,
+    Metrics,
+    Notifier,
+    Status,
+    build_app,
+    get_logger,
+    keep,
+    listen,
+    metrics_router,
+    serve,
+)
 from inapp.api import Surroundings, build_api
 from inapp.hub import Hub
 from inapp.rate import Rate
@@ -88,21 +100,25 @@ async def serve_api(settings: Settings) -> None:
         SettingsError, CatalogError, MigrationError, BindError: it must not begin.
 
     """
-    health = Health("api", settings.instance, USES)
+    health, notifier = Health("api", settings.instance, USES), Notifier()
     async with furnish(settings, health) as api:
         # without Redis news come by looking: later, but they come
         foundation = Foundation(api.world.pool, api.redis, health, api.stopping, Status.DEGRADED)
         fit = await foundation.is_fit()
-        stop_on_signals(api, "api_stopping")
+        stop_on_signals(api, "api_stopping", notifier=notifier)
         api.world.metrics.heartbeat_timestamp_seconds.set_function(health.heartbeat_timestamp)
         listeners = [(listen(bind), app) for bind, app in _apps(settings, api.world).items()]
         async with asyncio.TaskGroup() as tasks:
             servers = [tasks.create_task(serve(app, listener, api.stopping)) for listener, app in listeners]
-            beside = [tasks.create_task(keep(health, settings.health_file)), tasks.create_task(foundation.watch())]
+            beside = [
+                tasks.create_task(keep(health, settings.health_file, notifier=notifier)),
+                tasks.create_task(foundation.watch()),
+            ]
             if not fit:
                 await foundation.wait_until_fit()
             beside += [tasks.create_task(api.world.hub.run()), tasks.create_task(_end_streams(api))]
             log.info("api_started", version=health.version)
+            notifier.begin(health)
             await asyncio.wait(servers)
             for task in beside:
                 task.cancel()

@@ -4,7 +4,7 @@ import asyncio
 
 from fastapi import FastAPI
 
-from health import CheckName, Health, Status, build_app, get_logger, keep, listen, probe_router, serve
+from health import CheckName, Health, Notifier, Status, build_app, get_logger, keep, listen, probe_router, serve
 from telegram.bot import Poller, WebhookKeeper, introduce, path_of, publish_commands, secret_of, webhook_router
 from workers.desk import Desk, furnish
 from workers.foundation import Foundation
@@ -25,21 +25,25 @@ async def receive(settings: Settings) -> None:
         SettingsError, CatalogError, MigrationError, BindError: it must not begin.
 
     """
-    health = Health("bot", settings.instance, USES)
+    health, notifier = Health("bot", settings.instance, USES), Notifier()
     async with furnish(settings, health) as desk:
         # without Redis nobody knows how many answers may go out
         foundation = Foundation(desk.pool, desk.redis, health, desk.stopping, Status.UNHEALTHY)
         fit = await foundation.is_fit()
-        stop_on_signals(desk, "bot_stopping")
+        stop_on_signals(desk, "bot_stopping", notifier=notifier)
         listeners = [(listen(bind), app) for bind, app in _apps(desk).items()]
         desk.metrics.heartbeat_timestamp_seconds.set_function(health.heartbeat_timestamp)
         async with asyncio.TaskGroup() as tasks:
             for listener, app in listeners:
                 tasks.create_task(serve(app, listener, desk.stopping))
-            beside = [tasks.create_task(keep(health, settings.health_file)), tasks.create_task(foundation.watch())]
+            beside = [
+                tasks.create_task(keep(health, settings.health_file, notifier=notifier)),
+                tasks.create_task(foundation.watch()),
+            ]
             if not fit:
                 await foundation.wait_until_fit()
             log.info("bot_started", version=health.version)
+            notifier.begin(health)
             await take_updates(desk)
             for task in beside:
                 task.cancel()

@@ -4,7 +4,7 @@ import asyncio
 import signal
 from typing import Protocol
 
-from health import get_logger
+from health import Notifier, get_logger
 
 log = get_logger()
 
@@ -24,13 +24,15 @@ class Stoppable(Protocol):
     """When it has to end (the loop's time)."""
 
 
-def stop_on_signals(parts: Stoppable, fact: str = "worker_stopping") -> None:
+def stop_on_signals(parts: Stoppable, fact: str = "worker_stopping", *, notifier: Notifier | None = None) -> None:
     """Begin nothing new after the first signal; a second one does what it does to any process."""
     loop = asyncio.get_running_loop()
 
     def stop(number: signal.Signals) -> None:
         log.info(fact, signal=number.name)
         parts.stopping.set()
+        if notifier is not None:
+            notifier.stop()
         parts.stop_by = loop.time() + STOP_WITHIN_S
         for other in SIGNALS:
             loop.remove_signal_handler(other)

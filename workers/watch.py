@@ -4,7 +4,7 @@ import asyncio
 
 from redis.exceptions import RedisError
 
-from health import CheckName, Health, build_app, get_logger, keep, listen, serve
+from health import CheckName, Health, Notifier, build_app, get_logger, keep, listen, serve
 from outbox.database import Connection, connect
 from workers.arq_worker import ArqWorker
 from workers.deliver import Deliverer
@@ -33,10 +33,10 @@ async def watch(settings: Settings) -> None:
         SettingsError, CatalogError, MigrationError, ForeignClusterError, BindError: it must not begin.
 
     """
-    health = Health("worker", settings.instance, USES)
+    health, notifier = Health("worker", settings.instance, USES), Notifier()
     async with wire(settings, health) as parts:
         fit = await preflight(parts)
-        stop_on_signals(parts)
+        stop_on_signals(parts, notifier=notifier)
         listeners = [listen(bind) for bind in {settings.metrics_bind, settings.http_bind} if bind]
         parts.metrics.heartbeat_timestamp_seconds.set_function(health.heartbeat_timestamp)
         app = build_app(health, parts.metrics.registry)
@@ -44,13 +44,14 @@ async def watch(settings: Settings) -> None:
             for listener in listeners:
                 tasks.create_task(serve(app, listener, parts.stopping))
             beside = [
-                tasks.create_task(keep(health, settings.health_file)),
+                tasks.create_task(keep(health, settings.health_file, notifier=notifier)),
                 tasks.create_task(_hear_events(parts)),
                 tasks.create_task(keep_asking(parts)),
             ]
             if not fit:
                 await wait_until_fit(parts)
             log.info("worker_started", version=health.version)
+            notifier.begin(health)
             await _work(parts)
             for task in beside:
                 task.cancel()
