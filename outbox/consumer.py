@@ -94,8 +94,7 @@ async def _leased(conn: Connection, name: str) -> Handed | None:
     return None if until is None else Handed(lease_until=until)
 
 
-# the limit falls before the documents are made; `seen` counts what there was before the bytes have cut it; a time of
-# five digits, or infinity, is none in most languages
+# the limit falls before the documents are made; `seen` counts what there was before the bytes have cut it
 READ = "".join(
     (
         """
@@ -110,10 +109,8 @@ select xid::text, id, document, seen from (
       'id', e.id, 'type', e.type, 'recipients', e.recipients, 'payload', e.payload,
       'requestId', e.request_id, 'dedupeKey', e.dedupe_key,
       'createdAt', to_char(e.created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
-      'deliverAt', case when e.deliver_at >= '9999-12-31' then '9999-12-31T00:00:00Z'
-        else to_char(e.deliver_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') end,
-      'expiresAt', case when e.expires_at >= '9999-12-31' then '9999-12-31T00:00:00Z'
-        else to_char(e.expires_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') end
+      'deliverAt', to_char(e.deliver_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+      'expiresAt', to_char(e.expires_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
     )::text as document
     offset 0
   ) d

@@ -95,7 +95,11 @@ export class Panel {
   #showNote(inbox, state, words) {
     const said = inbox.known && state !== "signedOut" ? "empty" : state;
     this.#note.hidden = inbox.items.size > 0;
-    this.#note.replaceChildren(words.say(said === "live" ? "loading" : said));
+    const note = words.say(said === "live" ? "loading" : said);
+    // left alone while it says the same: somebody may be about to press the button in it
+    if (this.#note.dataset.said === note) return;
+    this.#note.dataset.said = note;
+    this.#note.replaceChildren(note);
     if (said === "failed") this.#note.append(element("br"), this.#again);
   }
 

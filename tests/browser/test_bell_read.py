@@ -148,9 +148,13 @@ async def test_an_empty_inbox_says_so(bells: BellStage) -> None:
 async def test_a_fault_is_told_and_can_be_tried_again(bells: BellStage) -> None:
     """Where the first page cannot be loaded, the list says so, and a button tries at once."""
     context = await bells.profile()
-    await context.route(
-        "**/api/notifications?*", lambda route: route.fulfill(status=503, headers={"Retry-After": "60"})
-    )
+    # long enough that the bell does not come back by itself before it is told to
+    refusal = {
+        "Retry-After": "60",
+        "Access-Control-Allow-Origin": "*",
+        "Access-Control-Expose-Headers": "Retry-After",
+    }
+    await context.route("**/api/notifications?*", lambda route: route.fulfill(status=503, headers=refusal))
     await bells.emit("one")
     bell = await opened(bells, context=context)
     await expect(bell.panel).to_contain_text("could not be loaded")
