@@ -31,10 +31,23 @@ TEMPLATE = "vestnik_template"
 SETTINGS = {"fsync": "off", "full_page_writes": "off", "max_connections": "200", "shared_buffers": "256MB"}
 
 
+ELSEWHERE = (
+    "test_outage_telegram",
+    "test_doctor",
+    "test_canary",
+    "test_bot_",
+    "test_command",
+    "test_demo",
+    "test_api_",
+)
+"""Files about Telegram's faults, pages, words and settings: another PostgreSQL changes nothing there."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what stands on PostgreSQL: only that is worth a second run on another one."""
     for item in items:
-        if "postgres" in getattr(item, "fixturenames", ()):
+        elsewhere = "browser" in item.path.parts or item.path.name.startswith(ELSEWHERE)
+        if "postgres" in getattr(item, "fixturenames", ()) and not elsewhere:
             item.add_marker(pytest.mark.postgres)
 
 
