@@ -33,6 +33,9 @@ SETTINGS = {"fsync": "off", "full_page_writes": "off", "max_connections": "200",
 
 ELSEWHERE = (
     "test_outage_telegram",
+    "test_once",
+    "test_fair_watch",
+    "test_settings",
     "test_doctor",
     "test_canary",
     "test_bot_",
