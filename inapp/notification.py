@@ -62,7 +62,8 @@ class Changes:
 # Counter, version and rows in one statement, and so of one moment; an empty inbox is a row without a notification.
 # The planner takes a `case` for half of the rows: a category that it thought rare would have it read the whole inbox
 # and sort it, instead of going along the index.
-PAGE = """
+_PAGE = (
+    """
 select i.unread as inbox_unread, i.version as inbox_version, n.*, e.payload::text as payload,
   coalesce(r.language, r.locale) as language
 from (select $1::text as recipient) p
@@ -72,29 +73,17 @@ left join lateral (
   select m.id, m.event_id, m.type, m.category, m.version, m.read_version, m.created_at, m.read_at
   from outbox.notification m
   where m.recipient = p.recipient and m.id < $2 and case when $3::text is null then true else m.category = $3 end
+""",
+    """
   order by m.id desc limit $4
 ) n on true
 left join outbox.event e on e.id = n.event_id
 order by n.id desc
-"""
-
-# the same by the partial index, which a condition with a parameter in it could not use
-UNREAD_PAGE = """
-select i.unread as inbox_unread, i.version as inbox_version, n.*, e.payload::text as payload,
-  coalesce(r.language, r.locale) as language
-from (select $1::text as recipient) p
-left join outbox.inbox i on i.recipient = p.recipient
-left join outbox.recipient r on r.recipient = p.recipient
-left join lateral (
-  select m.id, m.event_id, m.type, m.category, m.version, m.read_version, m.created_at, m.read_at
-  from outbox.notification m
-  where m.recipient = p.recipient and m.id < $2 and m.read_at is null
-    and case when $3::text is null then true else m.category = $3 end
-  order by m.id desc limit $4
-) n on true
-left join outbox.event e on e.id = n.event_id
-order by n.id desc
-"""
+""",
+)
+PAGE = "".join(_PAGE)
+UNREAD_PAGE = " and m.read_at is null ".join(_PAGE)
+"""Goes by the partial index, which a condition with a parameter in it could not use."""
 
 
 async def page(  # noqa: PLR0913 (each of them by its name)

@@ -20,6 +20,21 @@ class Due:
     """How long until the next lane is due: zero when one is, None when none waits."""
 
 
+# what comes next in each lane `a`: its type, and when; what quiet hours hold back goes at once where something behind
+# it cannot wait until they are over
+NEXT = """
+left join lateral (
+  select e.type,
+    case when d.reason = 'quiet_hours' and (
+      select true from outbox.delivery u
+      where u.lane_id = a.lane_id and u.phase = 'open' and u.state = 'pending'
+        and (u.urgent or (u.expires_at > now() and u.expires_at <= d.due_at)) limit 1
+    ) then now() else d.due_at end as due_at
+  from outbox.delivery d left join outbox.event e on e.id = d.event_id
+  where d.lane_id = a.lane_id and d.phase = 'open' and d.state = 'pending' order by d.id limit 1
+) n on true
+"""
+
 # One look-up for each type in the index by type and time, and another one for its first lanes. Where as many types are
 # due as lanes are asked for, no type can get a second lane: then its first one is enough.
 LOOK = """

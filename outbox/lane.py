@@ -140,7 +140,9 @@ async def claim(conn: Connection, channel: Channel, limit: int, *, lease: timede
 
 
 # leased -> due or idle, by the lane's next pending delivery
-RELEASE = """
+RELEASE = due.NEXT.join(
+    (
+        """
 update outbox.lane l set
   lease_until = null,
   -- not before now: a lane that comes back queues up behind the others, however long its messages have waited
@@ -152,20 +154,13 @@ update outbox.lane l set
     where u.lane_id = l.id and u.phase = 'open' and u.urgent and u.state = 'pending' limit 1
   ) is true
 from unnest($1::bigint[], $2::bigint[]) a (lane_id, token)
-left join lateral (
-  select e.type,
-    -- what quiet hours hold back goes at once where something behind it cannot wait until they are over
-    case when d.reason = 'quiet_hours' and (
-      select true from outbox.delivery u
-      where u.lane_id = a.lane_id and u.phase = 'open' and u.state = 'pending'
-        and (u.urgent or (u.expires_at > now() and u.expires_at <= d.due_at)) limit 1
-    ) then now() else d.due_at end as due_at
-  from outbox.delivery d left join outbox.event e on e.id = d.event_id
-  where d.lane_id = a.lane_id and d.phase = 'open' and d.state = 'pending' order by d.id limit 1
-) n on true
+""",
+        """
 where l.id = a.lane_id and l.token = a.token
 returning coalesce(l.due_at = l.ready_at and l.due_at > now(), false) as paced
-"""
+""",
+    )
+)
 
 
 async def release(conn: Connection, lanes: Sequence[int], tokens: Sequence[int]) -> int:

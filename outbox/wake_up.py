@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
+from outbox import due
 from outbox.database import Connection
 from outbox.lane import lock
 
@@ -67,7 +68,9 @@ async def wake(conn: Connection, works: Mapping[int, Work]) -> None:
 
 
 # due, idle -> due or idle, by what waits in them now; a leased lane learns only whether something urgent does
-REQUEUE = """
+REQUEUE = due.NEXT.join(
+    (
+        """
 update outbox.lane l set
   due_at = case when l.lease_until is null and n.due_at is not null then greatest(now(), n.due_at, l.ready_at) end,
   head_type = coalesce(n.type, ''),
@@ -77,19 +80,12 @@ update outbox.lane l set
     where u.lane_id = l.id and u.phase = 'open' and u.urgent limit 1
   ) is true
 from unnest($1::bigint[]) a (lane_id)
-left join lateral (
-  select e.type,
-    -- as when an attempt ends: see `outbox.lane`
-    case when d.reason = 'quiet_hours' and (
-      select true from outbox.delivery u
-      where u.lane_id = a.lane_id and u.phase = 'open' and u.state = 'pending'
-        and (u.urgent or (u.expires_at > now() and u.expires_at <= d.due_at)) limit 1
-    ) then now() else d.due_at end as due_at
-  from outbox.delivery d left join outbox.event e on e.id = d.event_id
-  where d.lane_id = a.lane_id and d.phase = 'open' and d.state = 'pending' order by d.id limit 1
-) n on true
+""",
+        """
 where l.id = a.lane_id
-"""
+""",
+    )
+)
 
 
 async def requeue(conn: Connection, lanes: Sequence[int]) -> None:

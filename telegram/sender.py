@@ -7,19 +7,17 @@ from dataclasses import dataclass, replace
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-from aiogram import Bot
 from aiogram.methods import GetMe, GetWebhookInfo, TelegramMethod
 from aiogram.methods.base import TelegramType
-from aiogram.utils.token import TokenValidationError
 
 from health.metrics import Metrics
 from outbox.outcome import Delivered, Retry, Unknown
 from telegram.answer import Answer, Taken, status_label
 from telegram.classification import classify
-from telegram.error import BadTokenError, BotFaultError, BotRefusedError, BotUnavailableError
+from telegram.error import BotFaultError, BotRefusedError, BotUnavailableError
 from telegram.letter import Letter
 from telegram.message import Message
-from telegram.session import Session
+from telegram.session import Session, make_bot
 from telegram.verdict import Degrade, EditFault, Verdict
 from telegram.webhook import Webhook
 
@@ -56,7 +54,7 @@ class Sender:
     ) -> None:
         # One connection more than sends in flight, so that a health check never waits for them.
         self._session = Session(api_base, timeout=timeout, connections=in_flight + 1)
-        self._bot = _make_bot(token, self._session)
+        self._bot = make_bot(token, self._session)
         self._slots = asyncio.Semaphore(in_flight)
         self._attempt = timeout + SECOND_TRY_SECONDS
         self._paid = paid_broadcast
@@ -171,14 +169,6 @@ class Sender:
             self._metrics.telegram_requests.labels(method.__api_method__, status_label(answer)).inc()
             self._metrics.telegram_request_seconds.observe(time.monotonic() - began)
         return answer
-
-
-def _make_bot(token: str, session: Session) -> Bot:
-    try:
-        return Bot(token, session=session)
-    except TokenValidationError:
-        problem = "the bot token is malformed: it must look like 123456:ABC-def"
-    raise BadTokenError(problem)
 
 
 def _as_edit(verdict: Verdict, message_id: int) -> Verdict:

@@ -12,6 +12,7 @@ from aiogram.client.telegram import TelegramAPIServer
 from aiogram.exceptions import ClientDecodeError
 from aiogram.methods import TelegramMethod
 from aiogram.methods.base import TelegramType
+from aiogram.utils.token import TokenValidationError
 from aiohttp import (
     ClientError,
     ClientSession,
@@ -22,7 +23,7 @@ from aiohttp import (
 )
 
 from telegram.answer import Answer, Lost, NotSent, Taken, Undecodable, read_answer
-from telegram.error import AnswerError
+from telegram.error import AnswerError, BadTokenError
 
 CONNECT_SECONDS = 10.0
 """The longest wait for a connection: it must leave Telegram the time to hold a flood wait (8 s)."""
@@ -132,3 +133,17 @@ async def _read(status: int, retry_header: str | None, read: Callable[[], Awaita
     except (ClientError, TimeoutError, OSError):
         body = b""
     return read_answer(status, body, retry_header)
+
+
+def make_bot(token: str, session: Session) -> Bot:
+    """Make a bot that asks through this session.
+
+    Raises:
+        BadTokenError: the token cannot be one.
+
+    """
+    try:
+        return Bot(token, session=session)
+    except TokenValidationError:
+        problem = "the bot token is malformed: it must look like 123456:ABC-def"
+    raise BadTokenError(problem)

@@ -2,15 +2,13 @@
 
 import time
 
-from aiogram import Bot
 from aiogram.methods.base import TelegramMethod, TelegramType
 from aiogram.types import User
-from aiogram.utils.token import TokenValidationError
 
 from health import Metrics
 from telegram.answer import Answer, Taken, status_label
-from telegram.error import AnswerError, BadTokenError
-from telegram.session import Session
+from telegram.error import AnswerError
+from telegram.session import Session, make_bot
 
 
 class Client:
@@ -21,7 +19,7 @@ class Client:
 
     def __init__(self, token: str, api_base: str, *, timeout: float, connections: int, metrics: Metrics) -> None:
         self._session = Session(api_base, timeout=timeout, connections=connections)
-        self.bot = _make_bot(token, self._session)
+        self.bot = make_bot(token, self._session)
         self._metrics = metrics
 
     async def ask(
@@ -54,11 +52,3 @@ class Client:
 def result_list(answer: Answer) -> list[object] | None:
     """Give the result that is a list; None for any other answer."""
     return answer.result if isinstance(answer, Taken) and isinstance(answer.result, list) else None
-
-
-def _make_bot(token: str, session: Session) -> Bot:
-    try:
-        return Bot(token, session=session)
-    except TokenValidationError:
-        problem = "the bot token is malformed: it must look like 123456:ABC-def"
-    raise BadTokenError(problem)

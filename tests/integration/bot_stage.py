@@ -157,3 +157,16 @@ def through_a_wire(database_url: str) -> tuple[Wire, str]:
     parts = urlsplit(database_url)
     near = f"{parts.username}@{urlsplit(wire.url).netloc}"
     return wire, parts._replace(netloc=near).geturl()
+
+
+async def said(stage: Stage, chat_id: int, count: int) -> list[str]:
+    """Wait until a chat has got so many answers of the bot's; give them."""
+    found: list[str] = []
+
+    async def enough() -> bool:
+        messages = await stage.order("GET", f"chats/{chat_id}/messages")
+        found[:] = [message["text"] for message in messages if message["from"] == "bot"]
+        return len(found) >= count
+
+    await until_true(enough)
+    return found

@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 
 from health import read as read_health
 from outbox import binding
+from tests.integration.bot_stage import said
 from tests.integration.stage import Stage, Watching, until, until_true
 from workers.engine import free_port
 from workers.process import process
@@ -32,19 +33,6 @@ async def say(stage: Stage, text: str) -> Any:
     return await stage.order("POST", f"chats/{BORIS}/say", {"text": text})
 
 
-async def said(stage: Stage, count: int) -> list[str]:
-    """Wait until Boris has got so many answers; give them."""
-    found: list[str] = []
-
-    async def enough() -> bool:
-        messages = await stage.order("GET", f"chats/{BORIS}/messages")
-        found[:] = [message["text"] for message in messages if message["from"] == "bot"]
-        return len(found) >= count
-
-    await until_true(enough)
-    return found
-
-
 async def test_the_way_of_a_person(stage: Stage) -> None:
     """Linked, spoken to and unlinked by a real process, which ends with 0 and has logged facts and nobody."""
     name = "Aglaja-Nobody-Else"
@@ -53,9 +41,9 @@ async def test_the_way_of_a_person(stage: Stage) -> None:
     metrics = f"127.0.0.1:{free_port()}"
     with bot(stage, METRICS_BIND=metrics, LOG_LEVEL="debug") as running:
         await say(stage, f"/start {token}")
-        assert (await said(stage, 1))[0].startswith("✅ Connected.")
+        assert (await said(stage, BORIS, 1))[0].startswith("✅ Connected.")
         await say(stage, "a sentence of mine")
-        await said(stage, 2)
+        await said(stage, BORIS, 2)
         await running.healthy()
         async with aiohttp.request("GET", f"http://{metrics}/api/health/ready") as answer:
             assert answer.status == 200
@@ -109,7 +97,7 @@ async def test_two_processes_at_a_time(stage: Stage) -> None:
         await until(lambda: bool(first.lines("bot_started") and second.lines("bot_started")))
         for number in range(12):
             await say(stage, "/help")
-            await said(stage, number + 1)
+            await said(stage, BORIS, number + 1)
 
         def conflict() -> bool:
             return any("only one may" in one.health.read_text() for one in (first, second))
@@ -119,7 +107,7 @@ async def test_two_processes_at_a_time(stage: Stage) -> None:
         assert await second.ended() == 0
         await first.healthy()
         await say(stage, "/status")
-        answers = await said(stage, 13)
+        answers = await said(stage, BORIS, 13)
     assert [answer.startswith("I bring") for answer in answers] == [True] * 12 + [False]
 
 
@@ -153,7 +141,7 @@ async def test_an_answer_waits_for_what_telegram_orders(stage: Stage) -> None:
         await until(lambda: bool(running.lines("bot_started")))
         await stage.order("POST", "faults", fault)
         await say(stage, "/help")
-        assert len(await said(stage, 1)) == 1
+        assert len(await said(stage, BORIS, 1)) == 1
         assert running.lines("reply_dropped") == []
 
 

@@ -11,7 +11,7 @@ import aiohttp
 from outbox import binding
 from telegram.bot.webhook import MOST_BYTES, secret_of
 from telegram.simulator import DEVELOPMENT_TOKEN
-from tests.integration.bot_stage import through_a_wire
+from tests.integration.bot_stage import said, through_a_wire
 from tests.integration.stage import Stage, until, until_true
 from workers.engine import free_port
 from workers.process import process
@@ -73,29 +73,16 @@ async def is_set(stage: Stage) -> None:
     await until_true(known)
 
 
-async def replies(stage: Stage, count: int) -> list[str]:
-    """Wait until the bot has said so much to Boris."""
-    found: list[str] = []
-
-    async def enough() -> bool:
-        messages = await stage.order("GET", f"chats/{BORIS}/messages")
-        found[:] = [message["text"] for message in messages if message["from"] == "bot"]
-        return len(found) >= count
-
-    await until_true(enough)
-    return found
-
-
 async def test_updates_come_in_by_the_webhook(stage: Stage) -> None:
     """What waits and what is said later is handled, each once, also when Telegram posts it again."""
     await stage.order("PUT", f"chats/{BORIS}", {"state": "started"})
     token = await binding.request(stage.conn, "boris")
     await stage.order("POST", f"chats/{BORIS}/say", {"text": "/help"})
     async with hooked(stage):
-        await replies(stage, 1)
+        await said(stage, BORIS, 1)
         await stage.order("POST", f"chats/{BORIS}/say", {"text": f"/start {token}"})
-        assert (await replies(stage, 2))[1].startswith("✅ Connected.")
-    assert len(await replies(stage, 2)) == 2
+        assert (await said(stage, BORIS, 2))[1].startswith("✅ Connected.")
+    assert len(await said(stage, BORIS, 2)) == 2
     assert await stage.conn.fetchval("select count(*) from outbox.telegram_link") == 1
 
 
@@ -148,7 +135,7 @@ async def test_without_postgres_telegram_shall_come_again(stage: Stage) -> None:
         assert await hook.post(b'{"update_id": 5, "hologram": 1}', **{HEADER: SECRET}) == (503, "")
         await stage.order("POST", f"chats/{BORIS}/say", {"text": "/help"})
         await wire.mend()
-        assert len(await replies(stage, 1)) == 1
+        assert len(await said(stage, BORIS, 1)) == 1
 
 
 async def test_the_webhook_stays_when_the_bot_ends(stage: Stage) -> None:

@@ -17,8 +17,8 @@ PEOPLE = [f"u{number}" for number in range(200)]
 BUSY, QUIET = PEOPLE[:4], 0.5
 """Half of what is done is done to a few, so that many meet there."""
 ACTORS = 20
-TURNS = 60
-"""Of each actor: what one after the other does."""
+SPAN_S = 30.0
+"""How long they go on."""
 
 
 @dataclass(slots=True)
@@ -101,8 +101,11 @@ async def test_counters_are_right_whoever_reads_while_others_write(api: ApiStage
     relaying = asyncio.create_task(relay_on(api.pool, done))
     actors = [Actor(api, random.Random(seed)) for seed in range(ACTORS)]
 
+    loop = asyncio.get_running_loop()
+    until = loop.time() + SPAN_S
+
     async def play(actor: Actor) -> None:
-        for _ in range(TURNS):
+        while loop.time() < until:
             await actor.act()
 
     await asyncio.gather(*map(play, actors))

@@ -2,10 +2,7 @@
 
 import typer
 
-from health import configure
-from workers.command.run import BAD_INSTANCE
-from workers.command.session import run
-from workers.settings import SettingsError, load
+from workers.command.session import begin, run
 
 
 def bot() -> None:
@@ -15,10 +12,7 @@ def bot() -> None:
     """
     from workers.reception import receive  # noqa: PLC0415 (aiogram is heavy, and other commands do not need it)
 
-    settings = load()
-    if BAD_INSTANCE.search(settings.instance):
-        raise SettingsError("INSTANCE is malformed: letters, digits, dot, dash and underscore only")
-    configure(settings.log_level, settings.log_format, "bot", settings.instance)
+    settings = begin("bot")
     run(receive(settings))
 
 

@@ -1,15 +1,11 @@
 """`worker` and `simulator`: the processes that stay."""
 
-import re
 from typing import Annotated
 
 import typer
 
-from health import configure
-from workers.command.session import run
-from workers.settings import SettingsError, load
-
-BAD_INSTANCE = re.compile(r"[^A-Za-z0-9_.-]")
+from workers.command.session import begin, run
+from workers.settings import SettingsError
 
 
 def worker(
@@ -27,10 +23,7 @@ def worker(
 
     if once == watch:
         raise SettingsError("worker needs one of --once and --watch")
-    settings = load()
-    if BAD_INSTANCE.search(settings.instance):
-        raise SettingsError("INSTANCE is malformed: letters, digits, dot, dash and underscore only")
-    configure(settings.log_level, settings.log_format, "worker", settings.instance)
+    settings = begin("worker")
     if once:
         raise typer.Exit(run(run_once(settings)))
     run(run_watch(settings))

@@ -1,17 +1,35 @@
-"""One command's connection to PostgreSQL, and the loop it runs in."""
+"""What a command begins with: a log of its own where it stays, the loop it runs in, a connection to PostgreSQL."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 import uvloop
 
+from health import configure
 from outbox import migration
 from outbox.database import Connection, connect
-from workers.settings import load
+from workers.settings import Settings, SettingsError, load
 
 Result = TypeVar("Result")
+
+BAD_INSTANCE = re.compile(r"[^A-Za-z0-9_.-]")
+
+
+def begin(service: str) -> Settings:
+    """Read the settings of a process that stays, and let it log under its own name.
+
+    Raises:
+        SettingsError: one is malformed.
+
+    """
+    settings = load()
+    if BAD_INSTANCE.search(settings.instance):
+        raise SettingsError("INSTANCE is malformed: letters, digits, dot, dash and underscore only")
+    configure(settings.log_level, settings.log_format, service, settings.instance)
+    return settings
 
 
 def run(work: Coroutine[Any, Any, Result]) -> Result:
