@@ -1,11 +1,13 @@
 """The Telegram channel: send, classify, pace, render. The only package that knows aiogram.
 
 A `Sender` makes one attempt and answers with a `Verdict`; a `Pacer` says how many attempts may be made now.
-Names are loaded when they are first used: aiogram alone takes two seconds, and most commands never send.
+Names are loaded when they are first used: aiogram takes most of a second, and most commands never send.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING
+
+from telegram.deferral import put_off_builds
 
 if TYPE_CHECKING:
     from telegram.breaker import Breaker
@@ -67,6 +69,8 @@ _HOMES = {
     "sender": ("Me", "Sender"),
     "verdict": ("Degrade", "Gate", "GateScope", "LinkChange", "Verdict"),
 }
+
+put_off_builds()
 
 
 def __getattr__(name: str) -> object:
