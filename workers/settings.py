@@ -175,13 +175,20 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
         raise SettingsError(f"{name} is malformed: {fault['msg'].removeprefix('Value error, ')}") from None
 
 
-def _from_file(name: str, environment: Mapping[str, str]) -> str | None:
+def secret_file(name: str, environment: Mapping[str, str]) -> Path | None:
+    """Tell which file a secret is read from; None where it stands in the environment, or nowhere."""
     if environment.get(name):
         return None
-    named = environment.get(f"{name}_FILE")
+    if named := environment.get(f"{name}_FILE"):
+        return Path(named)
     credentials = environment.get("CREDENTIALS_DIRECTORY")
-    path = Path(named) if named else Path(credentials) / name if credentials else None
-    if path is None or (not named and not path.exists()):
+    path = Path(credentials) / name if credentials else None
+    return path if path is not None and path.exists() else None
+
+
+def _from_file(name: str, environment: Mapping[str, str]) -> str | None:
+    path = secret_file(name, environment)
+    if path is None:
         return None
     try:
         return path.read_text(encoding="utf-8").strip()

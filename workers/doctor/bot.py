@@ -33,10 +33,7 @@ async def look_at_bot(settings: Settings) -> list[Finding]:
 def judge(wanted: str | None, webhook: Webhook, now: datetime) -> Finding:
     """Compare where updates shall go with where Telegram sends them."""
     if wanted is None:
-        if webhook.url:
-            todo = "start `vestnik bot`, which takes the webhook away, or set WEBHOOK_URL"
-            return fail("updates", "a webhook is set, so polling is refused; WEBHOOK_URL is not set", todo)
-        return ok("updates", f"wait for a poller, {webhook.pending} at present")
+        return _judge_polling(webhook)
     refused = fault_of(wanted)
     if webhook.url != wanted:
         says = f"Telegram has {'another webhook' if webhook.url else 'no webhook'}; WEBHOOK_URL is not in use"
@@ -49,3 +46,13 @@ def judge(wanted: str | None, webhook: Webhook, now: datetime) -> Finding:
         says = f"Telegram could not deliver updates, {webhook.pending} wait: {webhook.last_error}"
         return warn("updates", says, "does `vestnik bot` run, and does the proxy before it lead to HTTP_BIND?")
     return ok("updates", f"go to WEBHOOK_URL, {webhook.pending} wait")
+
+
+def _judge_polling(webhook: Webhook) -> Finding:
+    if webhook.url:
+        todo = "start `vestnik bot`, which takes the webhook away, or set WEBHOOK_URL"
+        return fail("updates", "a webhook is set, so polling is refused; WEBHOOK_URL is not set", todo)
+    if webhook.pending:
+        todo = "does `vestnik bot` run? If another program polls with this token too, the bot's health says so"
+        return warn("updates", f"{webhook.pending} wait, and a bot that polls takes them at once", todo)
+    return ok("updates", "none waits for the poller")

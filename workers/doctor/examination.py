@@ -9,7 +9,7 @@ from workers.doctor.bot import look_at_bot
 from workers.doctor.finding import Finding, fail, ok
 from workers.doctor.postgres import look_at_postgres
 from workers.doctor.redis import look_at_redis
-from workers.doctor.secret import look_at_secrets
+from workers.doctor.secret import look_at_files, look_at_secrets
 from workers.settings import Settings, SettingsError, load
 
 
@@ -20,7 +20,8 @@ async def examine(environment: Mapping[str, str]) -> list[Finding]:
     except SettingsError as fault:
         return [fail("settings", str(fault), "mend that setting; nothing else can be looked at before")]
     found = await asyncio.gather(look_at_postgres(settings), look_at_redis(settings), look_at_bot(settings))
-    beforehand = [ok("settings", "can be read"), _look_at_catalog(settings), *look_at_secrets(settings)]
+    secrets = [*look_at_secrets(settings), *look_at_files(environment)]
+    beforehand = [ok("settings", "can be read"), _look_at_catalog(settings), *secrets]
     return [*beforehand, *(one for part in found for one in part)]
 
 

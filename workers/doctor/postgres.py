@@ -1,11 +1,11 @@
-"""What the doctor looks at in PostgreSQL: reach, version, schema, cursor."""
-
-import asyncpg
+"""What the doctor looks at in PostgreSQL: reach, version, server, schema, login, cursor."""
 
 from outbox import cursor, migration
 from outbox.database import Connection, connect
 from outbox.error import OutboxError
-from workers.doctor.finding import Finding, fail, ok
+from workers.doctor.finding import Finding, Level, fail, ok
+from workers.doctor.right import look_at_rights
+from workers.doctor.server import look_at_server
 from workers.patience import OUT_OF_REACH
 from workers.settings import Settings, SettingsError
 
@@ -24,9 +24,18 @@ async def look_at_postgres(settings: Settings) -> list[Finding]:
             fail("postgres", f"out of reach: {type(fault).__name__}", "does PostgreSQL run, and is DATABASE_URL right?")
         ]
     try:
-        return [_version(conn), await _schema(conn), await _cursor(conn)]
+        return [_version(conn), *await look_at_server(conn), *await _installation(conn)]
     finally:
         await conn.close()
+
+
+async def _installation(conn: Connection) -> list[Finding]:
+    if not await conn.fetchval("select to_regnamespace('outbox') is not null"):
+        return [await _schema(conn)]
+    rights = await look_at_rights(conn)
+    if any(found.level is Level.FAIL for found in rights):
+        return rights
+    return [*rights, await _schema(conn), await _cursor(conn)]
 
 
 def _version(conn: Connection) -> Finding:
@@ -51,8 +60,4 @@ async def _cursor(conn: Connection) -> Finding:
             await cursor.lock(conn)
     except OutboxError as fault:
         return fail("cursor", str(fault), "vestnik cursor rebase")
-    except asyncpg.PostgresError as fault:
-        return fail(
-            "cursor", f"cannot be read: {type(fault).__name__}", "vestnik migrate, and look at the role's rights"
-        )
     return ok("cursor", "belongs to this cluster")

@@ -1,7 +1,10 @@
-"""What the doctor thinks of the secrets that others sign and come with."""
+"""What the doctor thinks of the secrets: those that others sign and come with, and the files that hold them."""
+
+from collections.abc import Mapping
+from pathlib import Path
 
 from workers.doctor.finding import Finding, ok, warn
-from workers.settings import Settings, SettingsError
+from workers.settings import SECRETS, Settings, SettingsError, secret_file
 
 SHORTEST = 32
 """Bytes: as long as what HS256 makes of it; a shorter one is easier to find than to guess at."""
@@ -12,6 +15,22 @@ TODO = "make it anew, for example with `openssl rand -base64 48`; the old one ca
 def look_at_secrets(settings: Settings) -> list[Finding]:
     """Look at the secrets that are set: who only runs workers needs none."""
     return [_judge(name, several) for name in ROTATED if (several := _set(settings, name))]
+
+
+OTHERS = 0o077
+"""What a file's group and everybody else may do with it."""
+
+
+def look_at_files(environment: Mapping[str, str]) -> list[Finding]:
+    """Look at who else may read the files that hold secrets; where none does, there is nothing to look at."""
+    files = {name: file for name in SECRETS if (file := secret_file(name, environment)) is not None}
+    open_ = [_judge_file(name, file) for name, file in files.items() if file.stat().st_mode & OTHERS]
+    return open_ or ([ok("secret files", "only their owner may read them")] if files else [])
+
+
+def _judge_file(name: str, file: Path) -> Finding:
+    says = f"the file of {name} may be read by others: its mode is {file.stat().st_mode & 0o777:o}"
+    return warn("secret files", says, f"chmod 600 {file}")
 
 
 def _set(settings: Settings, name: str) -> tuple[str, ...]:
