@@ -55,7 +55,17 @@ class Report:
 
 
 def write(path: Path, health: Health) -> None:
-    """Put the whole file in place in one step: a reader sees the old one or the new one.
+    """Write the health file whole.
+
+    Raises:
+        OSError: the folder is missing or cannot be written.
+
+    """
+    put(path, f"{json.dumps(health.snapshot(), indent=2)}\n")
+
+
+def put(path: Path, text: str) -> None:
+    """Put a whole file in place in one step: a reader sees the old one or the new one, and everybody may read it.
 
     Raises:
         OSError: the folder is missing or cannot be written.
@@ -66,8 +76,7 @@ def write(path: Path, health: Health) -> None:
         handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, MODE)
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             os.fchmod(handle, MODE)  # the process's umask may have taken the readers away
-            json.dump(health.snapshot(), file, indent=2)
-            file.write("\n")
+            file.write(text)
         fresh.replace(path)
     except OSError:
         with suppress(OSError):

@@ -108,7 +108,7 @@ def test_a_failed_write_keeps_the_old_file(path: Path, monkeypatch: pytest.Monke
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("health.file.json.dump", full)
+    monkeypatch.setattr("health.file.os.fchmod", full)
     with pytest.raises(OSError, match="No space left"):
         write(path, healthy())
     assert path.read_bytes() == before
