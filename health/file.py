@@ -53,6 +53,12 @@ class Report:
     facts: Mapping[str, object] = field(default_factory=dict)
     """The file's content; empty where it cannot be read."""
 
+    def checks(self) -> list[str]:
+        """Give a line for each check that the file has."""
+        found = self.facts.get("checks")
+        named = found if isinstance(found, dict) else {}
+        return [_line(name, named[name]) for name in CheckName if isinstance(named.get(name), dict)]
+
 
 def write(path: Path, health: Health) -> None:
     """Write the health file whole.
@@ -129,8 +135,8 @@ class _Keeper:
             self._writable = True
 
 
-def read(path: Path, now: datetime | None = None) -> Report:
-    """Judge a health file as an operator's probe does."""
+def read(path: Path, now: datetime | None = None, max_age: timedelta = STALE) -> Report:
+    """Judge a health file as an operator's probe does; `max_age`: how old a sign of life may be."""
     try:
         facts = json.loads(path.read_text(encoding="utf-8"))
         status, beaten = Status(facts["status"]), datetime.fromisoformat(facts["heartbeat_at"])
@@ -142,9 +148,9 @@ def read(path: Path, now: datetime | None = None) -> Report:
     except (ValueError, TypeError, KeyError):
         return Report(Verdict.UNHEALTHY, f"unreadable: {path} is no health file")
     seconds = f"{age.total_seconds():.0f} s"
-    if abs(age) > STALE:
-        when = f"was {seconds} ago" if age > STALE else f"lies {seconds.lstrip('-')} ahead"
-        allowed = f"{STALE.total_seconds():.0f} s are allowed"
+    if not -STALE <= age <= max_age:
+        when, most = (f"was {seconds} ago", max_age) if age > max_age else (f"lies {seconds.lstrip('-')} ahead", STALE)
+        allowed = f"{most.total_seconds():.0f} s are allowed"
         return Report(Verdict.UNHEALTHY, f"stale: the last heartbeat {when}, {allowed}", facts)
     return Report(_VERDICTS[status], f"{status}: {_why(facts)}", facts)
 
@@ -163,3 +169,9 @@ def _fault(name: CheckName, check: object) -> str:
         return ""
     detail = phrase(str(check.get("detail", "")))
     return f"{name} ({detail})" if detail else name.value
+
+
+def _line(name: CheckName, check: Mapping[str, object]) -> str:
+    latency = check.get("latency_ms")
+    took = f", {latency:.1f} ms" if isinstance(latency, float) else ""
+    return f"{name}: {clean(check.get('status'))}: {phrase(str(check.get('detail', '')))}{took}"
