@@ -1,9 +1,14 @@
 """What a process says when somebody changes the schema under it."""
 
+import asyncio
+
 import pytest
+from redis.asyncio import Redis
 
 from health import Check, CheckName, Health, Status
-from outbox.database import Connection
+from outbox.database import Connection, Pool
+from tests.integration.stage import until
+from workers.foundation import Foundation
 from workers.patience import answered
 from workers.schema_watch import SchemaWatch
 
@@ -61,3 +66,17 @@ async def test_a_database_without_the_schema_is_named(conn: Connection) -> None:
     check = await looked(watch, conn, health)
     assert check.status is Status.UNHEALTHY
     assert check.detail.startswith("the schema lacks 0001_event and ")
+
+
+async def test_the_bot_and_the_api_look_too(pool: Pool, conn: Connection, redis_url: str) -> None:
+    """What both stand on looks at the schema before it says that PostgreSQL answers."""
+    health, stopping = Health("api", "a", [CheckName.POSTGRES, CheckName.REDIS]), asyncio.Event()
+    await conn.execute("delete from outbox.migration where number = 12")
+    async with Redis.from_url(redis_url) as redis:
+        foundation = Foundation(pool, redis, health, stopping, Status.DEGRADED)
+        watching = asyncio.create_task(foundation.watch())
+        await until(lambda: health.checks[CheckName.POSTGRES].detail.startswith("the schema lacks 0012"))
+        await until(lambda: health.checks[CheckName.REDIS].status is Status.OK)
+        stopping.set()
+        await watching
+    assert health.status is Status.UNHEALTHY
