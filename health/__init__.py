@@ -14,12 +14,15 @@ from health.file import Report, Verdict, keep, read, write
 from health.log import Format, bound, configure, get_logger
 from health.metrics import Metrics
 from health.notify import Notifier
+from health.textfile import SUFFIX as TEXTFILE_SUFFIX
+from health.textfile import write_textfile
 from health.version import VERSION
 
 if TYPE_CHECKING:
     from health.http import build_app, listen, metrics_router, port_of, probe_router, serve
 
 __all__ = [
+    "TEXTFILE_SUFFIX",
     "VERSION",
     "BindError",
     "Check",
@@ -49,6 +52,7 @@ __all__ = [
     "serve",
     "worst",
     "write",
+    "write_textfile",
 ]
 
 _HTTP = ("build_app", "listen", "metrics_router", "port_of", "probe_router", "serve")

@@ -118,6 +118,8 @@ class Health:
         self.lag = Lag()
         self.changed = Event()
         """Set when a check's status has changed, for the writer of the health file."""
+        self.schema_fault = ""
+        """Why a PostgreSQL that answers is of no use; empty where the schema is the one that this version needs."""
         self._clock = clock
         self._last_error: dict[str, str] | None = None
         self.started_at = self.heartbeat_at = clock()

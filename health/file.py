@@ -53,9 +53,25 @@ class Report:
     facts: Mapping[str, object] = field(default_factory=dict)
     """The file's content; empty where it cannot be read."""
 
+    def checks(self) -> list[str]:
+        """Give a line for each check that the file has."""
+        found = self.facts.get("checks")
+        named = found if isinstance(found, dict) else {}
+        return [_line(name, named[name]) for name in CheckName if isinstance(named.get(name), dict)]
+
 
 def write(path: Path, health: Health) -> None:
-    """Put the whole file in place in one step: a reader sees the old one or the new one.
+    """Write the health file whole.
+
+    Raises:
+        OSError: the folder is missing or cannot be written.
+
+    """
+    put(path, f"{json.dumps(health.snapshot(), indent=2)}\n")
+
+
+def put(path: Path, text: str) -> None:
+    """Put a whole file in place in one step: a reader sees the old one or the new one, and everybody may read it.
 
     Raises:
         OSError: the folder is missing or cannot be written.
@@ -66,8 +82,7 @@ def write(path: Path, health: Health) -> None:
         handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, MODE)
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             os.fchmod(handle, MODE)  # the process's umask may have taken the readers away
-            json.dump(health.snapshot(), file, indent=2)
-            file.write("\n")
+            file.write(text)
         fresh.replace(path)
     except OSError:
         with suppress(OSError):
@@ -120,8 +135,8 @@ class _Keeper:
             self._writable = True
 
 
-def read(path: Path, now: datetime | None = None) -> Report:
-    """Judge a health file as an operator's probe does."""
+def read(path: Path, now: datetime | None = None, max_age: timedelta = STALE) -> Report:
+    """Judge a health file as an operator's probe does; `max_age`: how old a sign of life may be."""
     try:
         facts = json.loads(path.read_text(encoding="utf-8"))
         status, beaten = Status(facts["status"]), datetime.fromisoformat(facts["heartbeat_at"])
@@ -133,9 +148,9 @@ def read(path: Path, now: datetime | None = None) -> Report:
     except (ValueError, TypeError, KeyError):
         return Report(Verdict.UNHEALTHY, f"unreadable: {path} is no health file")
     seconds = f"{age.total_seconds():.0f} s"
-    if abs(age) > STALE:
-        when = f"was {seconds} ago" if age > STALE else f"lies {seconds.lstrip('-')} ahead"
-        allowed = f"{STALE.total_seconds():.0f} s are allowed"
+    if not -STALE <= age <= max_age:
+        when, most = (f"was {seconds} ago", max_age) if age > max_age else (f"lies {seconds.lstrip('-')} ahead", STALE)
+        allowed = f"{most.total_seconds():.0f} s are allowed"
         return Report(Verdict.UNHEALTHY, f"stale: the last heartbeat {when}, {allowed}", facts)
     return Report(_VERDICTS[status], f"{status}: {_why(facts)}", facts)
 
@@ -154,3 +169,9 @@ def _fault(name: CheckName, check: object) -> str:
         return ""
     detail = phrase(str(check.get("detail", "")))
     return f"{name} ({detail})" if detail else name.value
+
+
+def _line(name: CheckName, check: Mapping[str, object]) -> str:
+    latency = check.get("latency_ms")
+    took = f", {latency:.1f} ms" if isinstance(latency, float) else ""
+    return f"{name}: {clean(check.get('status'))}: {phrase(str(check.get('detail', '')))}{took}"

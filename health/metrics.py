@@ -48,6 +48,13 @@ class Metrics:
             namespace=PREFIX,
             registry=registry,
         )
+        self.outbox_bytes = Gauge(
+            "outbox_bytes",
+            "Size on disk of a table of the outbox with its indexes.",
+            ["table"],
+            namespace=PREFIX,
+            registry=registry,
+        )
 
     def _deliveries(self, registry: CollectorRegistry) -> None:
         self.deliveries = Counter(
@@ -188,6 +195,13 @@ class Metrics:
         self.heartbeat_timestamp_seconds = Gauge(
             "heartbeat_timestamp_seconds",
             "Unix time of the process's last heartbeat.",
+            namespace=PREFIX,
+            registry=registry,
+        )
+        self.once_timestamp_seconds = Gauge(
+            "once_timestamp_seconds",
+            "Unix time at which the last run of worker --once ended, by its exit code; only in METRICS_TEXTFILE.",
+            ["exit_code"],
             namespace=PREFIX,
             registry=registry,
         )

@@ -41,6 +41,7 @@ ELSEWHERE = (
     "test_bot_",
     "test_command",
     "test_demo",
+    "test_prometheus",
     "test_api_",
 )
 """Files about Telegram's faults, pages, words and settings: another PostgreSQL changes nothing there."""

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
@@ -12,10 +12,10 @@ from health import Check, CheckName, Health, Status
 from outbox import migration
 from outbox.database import Pool
 from workers.patience import REFUSED, Backoff, PostgresOutOfReachError, answered, wait_for, watching_postgres
+from workers.schema_watch import SchemaWatch
 from workers.settings import SettingsError
 
 LOOK_EVERY_S = 5.0
-LOOK = "select 1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,7 @@ class Foundation:
     stopping: asyncio.Event
     without_redis: Status
     """How the process fares while Redis is away."""
+    schema: SchemaWatch = field(default_factory=SchemaWatch)
 
     async def is_fit(self) -> bool:
         """Refuse a database without our schema; false for one that does not answer yet.
@@ -66,8 +67,8 @@ class Foundation:
 
     async def _look_at_postgres(self) -> None:
         try:
-            async with watching_postgres(self.health):
-                await self.pool.fetchval(LOOK)
+            async with watching_postgres(self.health), self.pool.acquire() as conn:
+                await self.schema.look(conn, self.health)
                 answered(self.health)
         except PostgresOutOfReachError:
             return

@@ -1,15 +1,20 @@
 """`vestnik worker --once`: deliver all that is due, then end."""
 
+import time
+from collections.abc import Callable
+
 from redis.exceptions import RedisError
 
-from health import Health, get_logger
+from health import Health, get_logger, write_textfile
 from health import write as write_health
 from workers.deliver import Deliverer
 from workers.exit import Exit
-from workers.parts import wire
+from workers.maintain import maintain_slice
+from workers.parts import Parts, wire
 from workers.preflight import preflight
 from workers.queue import KINDS, Running, enqueue, make_worker, open_queue, slices_of
 from workers.settings import Settings
+from workers.slice import Slice
 from workers.stop import stop_on_signals
 from workers.watch import USES
 
@@ -37,9 +42,47 @@ async def run_once(settings: Settings) -> Exit:
             except (RedisError, OSError, TimeoutError):
                 parts.out_of_reach.add("redis")
         await redis.aclose()
-        if settings.health_file is not None:
-            write_health(settings.health_file, health)
+        code = await _leave_word(parts)
         log.info("run_finished", relayed=health.counters.relayed, sent=health.counters.sent, dead=health.counters.dead)
-        if parts.out_of_reach:
-            return Exit.OUT_OF_REACH
-        return Exit.DIED if health.counters.dead else Exit.DONE
+        return code
+
+
+async def _leave_word(parts: Parts) -> Exit:
+    """Write health file and metrics for those who look when the process is gone; tell how the run went."""
+    settings, health = parts.settings, parts.health
+    if (settings.health_file or settings.metrics_textfile) and "postgres" not in parts.out_of_reach:
+        # the slice of the run has looked before all was delivered
+        await maintain_slice(parts, Slice(parts, once=True))
+    code = _code(parts)
+    health.beat()
+    if (file := settings.health_file) is not None:
+        _write("health_file_unwritable", "HEALTH_FILE", lambda: write_health(file, health))
+    if (textfile := settings.metrics_textfile) is not None:
+        _show_run(parts, code)
+        registry = parts.metrics.registry
+        _write("metrics_textfile_unwritable", "METRICS_TEXTFILE", lambda: write_textfile(textfile, registry))
+    return code
+
+
+def _code(parts: Parts) -> Exit:
+    if parts.out_of_reach:
+        return Exit.OUT_OF_REACH
+    return Exit.DIED if parts.health.counters.dead else Exit.DONE
+
+
+def _show_run(parts: Parts, code: Exit) -> None:
+    metrics = parts.metrics
+    metrics.heartbeat_timestamp_seconds.set_function(parts.health.heartbeat_timestamp)
+    metrics.once_timestamp_seconds.labels(str(int(code))).set(time.time())
+    if "postgres" in parts.out_of_reach:
+        # a lag of 0 that nobody has looked for would end an alert
+        for gauge in (metrics.relay_lag_seconds, metrics.oldest_open_transaction_seconds, metrics.unread_drift):
+            metrics.registry.unregister(gauge)
+
+
+def _write(fault: str, setting: str, write: Callable[[], None]) -> None:
+    """Write, or log why not: what has been delivered is delivered, also where the disk is full."""
+    try:
+        write()
+    except OSError as error:
+        log.warning(fault, error=error, setting=setting)

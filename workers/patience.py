@@ -44,11 +44,13 @@ async def watching_postgres(health: Health) -> AsyncIterator[None]:
 
 
 def answered(health: Health, latency_ms: float | None = None) -> None:
-    """Tell health that PostgreSQL has just answered.
+    """Tell health that PostgreSQL has just answered, or that what answers is of no use.
 
     For those who have asked it and waited for nothing else: a block that ended well may have asked long ago.
     """
-    health.record(CheckName.POSTGRES, Check(Status.OK, "answers", latency_ms))
+    fault = health.schema_fault
+    status, detail = (Status.UNHEALTHY, fault) if fault else (Status.OK, "answers")
+    health.record(CheckName.POSTGRES, Check(status, detail, latency_ms))
 
 
 class Backoff:

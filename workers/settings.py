@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, HttpUrl, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from health import TEXTFILE_SUFFIX
 from outbox.decision import SCHEDULE
 
 SECRETS = ("DATABASE_URL", "REDIS_URL", "TELEGRAM_BOT_TOKEN", "OUTBOX_CONSUMER_SECRET", "INBOX_JWT_SECRET")
@@ -52,6 +53,8 @@ class Settings(BaseSettings):
     """Where `api` serves, `127.0.0.1:8080` there by default; a worker serves its probes here too when it is set."""
     metrics_bind: str | None = None
     """Where a worker serves /metrics and its probes; nowhere by default."""
+    metrics_textfile: Path | None = None
+    """Where `worker --once` leaves its metrics for node_exporter."""
     log_level: str = "info"
     log_format: str = "json"
     bot_rate: float = Field(default=25, gt=0, allow_inf_nan=False)
@@ -109,6 +112,15 @@ class Settings(BaseSettings):
         if not all(ORIGIN.fullmatch(origin) for origin in origins):
             raise ValueError("it must be origins with commas between them, each like https://app.example")
         return origins
+
+    @field_validator("metrics_textfile")
+    @classmethod
+    def _collected(cls, value: Path | None) -> Path | None:
+        if value is not None and (value.suffix != TEXTFILE_SUFFIX or not value.is_absolute()):
+            raise ValueError(
+                f"it must be an absolute path that ends in {TEXTFILE_SUFFIX}: node_exporter reads no other"
+            )
+        return value
 
     @field_validator("database_url", "redis_url", "telegram_bot_token")
     @classmethod

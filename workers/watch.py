@@ -13,6 +13,7 @@ from workers.parts import Parts, wire
 from workers.patience import OUT_OF_REACH, Backoff, wait_for
 from workers.preflight import preflight, wait_until_fit
 from workers.queue import Running, keep_slices, make_worker, open_queue, slices_of
+from workers.schema_watch import watch_schema
 from workers.settings import Settings
 from workers.stop import stop_on_signals
 
@@ -47,6 +48,7 @@ async def watch(settings: Settings) -> None:
                 tasks.create_task(keep(health, settings.health_file, notifier=notifier)),
                 tasks.create_task(_hear_events(parts)),
                 tasks.create_task(keep_asking(parts)),
+                tasks.create_task(watch_schema(parts)),
             ]
             if not fit:
                 await wait_until_fit(parts)

@@ -1,9 +1,11 @@
 """`vestnik worker --once` as a process: what it delivers, and what its exit code says."""
 
 import asyncio
+import time
 from pathlib import Path
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from inapp.text import render
 from outbox import event
@@ -15,18 +17,32 @@ SECRET = "hunter2"
 INVITATION = "invitation.created"
 
 
+def left(textfile: Path) -> dict[str, float]:
+    """Read the metrics that a run has left, as node_exporter does: values by name and label values."""
+    samples = [s for family in text_string_to_metric_families(textfile.read_text()) for s in family.samples]
+    return {" ".join([sample.name, *sample.labels.values()]): sample.value for sample in samples}
+
+
 async def test_it_delivers_all_that_is_due_and_ends(stage: Stage, tmp_path: Path) -> None:
-    """A run delivers each chat's messages in order, skips who has no chat, leaves a health file, and exits 0."""
+    """A run delivers each chat's messages in order, skips who has no chat, leaves health and metrics, and exits 0."""
     await stage.people({"anna": 11, "boris": 12})
     for number in (1, 2, 3):
         await stage.emit(number, "anna", "boris", "nobody")
-    run = stage.run("worker", "--once", HEALTH_FILE=str(tmp_path / "health.json"))
+    files = {"HEALTH_FILE": str(tmp_path / "health.json"), "METRICS_TEXTFILE": str(tmp_path / "vestnik.prom")}
+    began = time.time()
+    run = stage.run("worker", "--once", **files)
     assert run.code == 0, run
     assert [await stage.arrived(11), await stage.arrived(12)] == [[1, 2, 3], [1, 2, 3]]
     assert await stage.states() == {"sent": 6, "skipped": 3}
     assert await stage.conn.fetchval("select count(*) from outbox.notification") == 9
     shown = stage.run("print-health", "--json", HEALTH_FILE=str(tmp_path / "health.json"))
     assert shown.facts["counters"] == {"relayed": 3, "sent": 6, "retried": 0, "dead": 0, "unknown": 0}
+    metrics = left(tmp_path / "vestnik.prom")
+    assert metrics["vestnik_deliveries_total telegram delivered "] == 6
+    # what was pending when the run began is not any more when it ends
+    assert metrics["vestnik_backlog telegram pending"] == 0
+    assert began <= metrics["vestnik_once_timestamp_seconds 0"] <= time.time()
+    assert began <= metrics["vestnik_heartbeat_timestamp_seconds"] <= time.time()
 
 
 async def test_it_ends_at_once_when_nothing_is_due(stage: Stage) -> None:
@@ -39,12 +55,18 @@ async def test_it_ends_at_once_when_nothing_is_due(stage: Stage) -> None:
     assert (await stage.order("GET", "counters"))["delivered"] == 0
 
 
-async def test_what_dies_is_told_by_exit_code_3(stage: Stage) -> None:
-    """A payload without a field dies alone, with reason `template`, and exits 3; the inbox still shows its category."""
+async def test_what_dies_is_told_by_exit_code_3(stage: Stage, tmp_path: Path) -> None:
+    """A payload without a field dies alone, with reason `template`, and exits 3; the inbox still shows its category.
+
+    The metrics tell it too; a folder in which they cannot be written does not change what has been done.
+    """
     await stage.people({"anna": 11, "boris": 12})
     await event.emit(stage.conn, INVITATION, ["anna"], {"job": "Ролик"})
     await stage.emit(2, "anna", "boris")
-    assert stage.run("worker", "--once").code == 3
+    assert stage.run("worker", "--once", METRICS_TEXTFILE=str(tmp_path / "v.prom")).code == 3
+    metrics = left(tmp_path / "v.prom")
+    assert metrics["vestnik_backlog telegram dead"] == 1
+    assert "vestnik_once_timestamp_seconds 3" in metrics
     dead = await stage.conn.fetch("select recipient, reason, attempts from outbox.delivery where state = 'dead'")
     assert [tuple(row) for row in dead] == [("anna", "template", 1)]
     assert [await stage.arrived(11), await stage.arrived(12)] == [[2], [2]]
@@ -54,11 +76,17 @@ async def test_what_dies_is_told_by_exit_code_3(stage: Stage) -> None:
     )
     assert shown is not None
     assert render(load(MARKETPLACE / "catalog"), shown["type"], "ru", shown["payload"]).title == "Задания"
-    assert stage.run("worker", "--once").code == 0, "what died in an earlier run"
+    away = str(tmp_path / "away" / "v.prom")
+    again = stage.run("worker", "--once", METRICS_TEXTFILE=away, HEALTH_FILE=away)
+    assert again.code == 0, "what died in an earlier run"
+    assert "metrics_textfile_unwritable" in again.err + again.out
 
 
-async def test_a_dependency_out_of_reach_is_told_by_exit_code_2(stage: Stage) -> None:
-    """Without Redis, PostgreSQL or Telegram a run exits 2, prints no secret, and costs nothing but time."""
+async def test_a_dependency_out_of_reach_is_told_by_exit_code_2(stage: Stage, tmp_path: Path) -> None:
+    """Without Redis, PostgreSQL or Telegram a run exits 2, prints no secret, and costs nothing but time.
+
+    The metrics tell it, and show no lag where nobody could look for it.
+    """
     await stage.people({"anna": 11})
     await stage.emit(1, "anna")
     nowhere = f"127.0.0.1:{free_port()}"
@@ -67,9 +95,13 @@ async def test_a_dependency_out_of_reach_is_told_by_exit_code_2(stage: Stage) ->
         {"DATABASE_URL": f"postgresql://u:{SECRET}@{nowhere}/db"},
         {"TELEGRAM_API_BASE": f"http://{nowhere}"},
     ):
-        run = stage.run("worker", "--once", **environment)
+        textfile = tmp_path / "v.prom"
+        run = stage.run("worker", "--once", METRICS_TEXTFILE=str(textfile), **environment)
         assert run.code == 2, run
         assert SECRET not in run.out + run.err
+        metrics = left(textfile)
+        assert "vestnik_once_timestamp_seconds 2" in metrics
+        assert ("vestnik_relay_lag_seconds" in metrics) == ("DATABASE_URL" not in environment)
     rows = await stage.conn.fetch("select state, attempts from outbox.delivery")
     assert [tuple(row) for row in rows] == [("pending", 0)]
     # what waits for the bot's breaker is due now

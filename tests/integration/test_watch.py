@@ -217,6 +217,29 @@ async def test_metrics_count_what_was_done(stage: Stage, environment: dict[str, 
     assert after["vestnik_relay_lag_seconds",] < PATIENCE_S
 
 
+async def test_a_schema_that_is_rolled_back_under_it_is_told(stage: Stage, environment: dict[str, str]) -> None:
+    """It is not ready while the schema lacks a migration, names the command, and is ready when it was applied again."""
+    taken = "delete from outbox.migration where number = 12 returning number, name, checksum"
+
+    async def ready() -> tuple[int, str]:
+        async with aiohttp.request("GET", f"http://{environment['METRICS_BIND']}/api/health/ready") as answer:
+            return answer.status, (await answer.json())["checks"]["postgres"]["detail"]
+
+    async def refused() -> bool:
+        return await ready() == (503, "the schema lacks 0012_event_bounded_checked: run vestnik migrate")
+
+    async def fine() -> bool:
+        return (await ready())[0] == 200
+
+    rolled_back = await stage.conn.fetchrow(taken)
+    assert rolled_back is not None
+    try:
+        await until_true(refused)
+    finally:
+        await stage.conn.execute("insert into outbox.migration values ($1, $2, $3)", *rolled_back)
+    await until_true(fine)
+
+
 async def test_every_metric_of_the_contract_is_there(environment: dict[str, str], worker: Watching) -> None:
     """/metrics names each metric that dashboards and alerts rely on."""
     await worker.healthy()
@@ -232,5 +255,6 @@ async def test_every_metric_of_the_contract_is_there(environment: dict[str, str]
             *("limiter_denied_total", "oldest_open_transaction_seconds", "inbox_streams", "unread_drift"),
             *("heartbeat_timestamp_seconds", "build_info", "messages_degraded_total", "telegram_rate"),
             *("updates_total", "replies_dropped_total", "webhook_refused_total", "http_requests_total"),
+            *("outbox_bytes", "once_timestamp_seconds"),
         )
     }

@@ -17,7 +17,7 @@ def series_of(expression: str) -> dict[str, set[str]]:
 
 def grouping_of(expression: str) -> set[str]:
     """Name the labels that it groups or joins by."""
-    return {label.strip() for labels in GROUPING.findall(expression) for label in labels.split(",")}
+    return {label.strip() for labels in GROUPING.findall(expression) for label in labels.split(",") if label.strip()}
 
 
 def unknown(expression: str, labels: dict[str, frozenset[str]]) -> set[str]:

@@ -108,7 +108,7 @@ def test_a_failed_write_keeps_the_old_file(path: Path, monkeypatch: pytest.Monke
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("health.file.json.dump", full)
+    monkeypatch.setattr("health.file.os.fchmod", full)
     with pytest.raises(OSError, match="No space left"):
         write(path, healthy())
     assert path.read_bytes() == before
@@ -207,6 +207,28 @@ def test_a_heartbeat_far_from_now_is_no_sign_of_life(path: Path, age: int, reaso
     write(path, healthy())
     report = read(path, NOW + timedelta(seconds=age))
     assert (report.exit_code, report.reason) == (2, reason)
+
+
+def test_a_longer_life_may_be_allowed(path: Path) -> None:
+    """What a timer runs once a minute may be older; a heartbeat from the future is not better for it."""
+    write(path, healthy())
+    minute = timedelta(seconds=60)
+    codes = [read(path, NOW + timedelta(seconds=age), minute).exit_code for age in (60, 61, -16)]
+    assert codes == [0, 2, 2]
+
+
+def test_each_check_has_its_line(path: Path) -> None:
+    """A report tells each check in words; a file that cannot be read has none."""
+    health = healthy()
+    health.record(CheckName.REDIS, Check(Status.UNHEALTHY, "out of reach"))
+    write(path, health)
+    assert read(path, NOW).checks() == [
+        "postgres: ok: answered, 0.5 ms",
+        "redis: unhealthy: out of reach",
+        "telegram: ok: answered, 0.5 ms",
+        "relay: ok: answered, 0.5 ms",
+    ]
+    assert read(path.with_name("none.json"), NOW).checks() == []
 
 
 @pytest.mark.parametrize(

@@ -24,10 +24,12 @@ CONTRACT = {
     ("vestnik_replies_dropped_total", "counter", ("reason",)),
     ("vestnik_webhook_refused_total", "counter", ()),
     ("vestnik_oldest_open_transaction_seconds", "gauge", ()),
+    ("vestnik_outbox_bytes", "gauge", ("table",)),
     ("vestnik_http_requests_total", "counter", ("method", "status")),
     ("vestnik_inbox_streams", "gauge", ()),
     ("vestnik_unread_drift", "gauge", ()),
     ("vestnik_heartbeat_timestamp_seconds", "gauge", ()),
+    ("vestnik_once_timestamp_seconds", "gauge", ("exit_code",)),
     ("vestnik_build_info", "gauge", ("version",)),
 }
 
@@ -39,6 +41,8 @@ def used(registry: CollectorRegistry) -> Metrics:
     metrics.deliveries.labels(channel="telegram", outcome="delivered", reason="").inc(3)
     metrics.delivery_latency_seconds.labels(channel="telegram").observe(0.012)
     metrics.oldest_due_seconds.labels(channel="telegram").set(4)
+    metrics.outbox_bytes.labels(table="event").set(8192)
+    metrics.once_timestamp_seconds.labels(exit_code="0").set(1_777_627_800)
     metrics.backlog.labels(channel="telegram", state="pending").set(7)
     metrics.dead_letter_oldest_seconds.labels(channel="telegram").set(60)
     metrics.possible_duplicates.labels(channel="telegram").inc()

@@ -40,9 +40,8 @@ def test_commands_are_found() -> None:
     assert {"vestnik doctor", "vestnik dead show ID", "vestnik unknown list"} <= set(COMMANDS)
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_a_command_can_be_typed(command: str) -> None:
-    """Each command of the page exists, with the options and arguments that stand there."""
+def type_in(command: str) -> None:
+    """Parse a command as if it were typed, and run nothing."""
     words = shlex.split(command)[1:]
     found = typer.main.get_command(app)
     context = typer.Context(found, info_name="vestnik")
@@ -51,8 +50,13 @@ def test_a_command_can_be_typed(command: str) -> None:
         inner = found.get_command(context, words.pop(0))
         assert inner is not None
         context, found = typer.Context(inner, parent=context), inner
-    # parses as if it were typed, and runs nothing
     found.make_context(found.name, words, parent=context.parent)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_can_be_typed(command: str) -> None:
+    """Each command of the page exists, with the options and arguments that stand there."""
+    type_in(command)
 
 
 @pytest.mark.parametrize("query", QUERIES)

@@ -31,6 +31,21 @@ def moment(option: str, text: str) -> datetime:
         raise SettingsError(f"{option} {text} lies outside of all time") from None
 
 
+def length(option: str, text: str) -> timedelta:
+    """Read a length of time such as 90s, 15m, 24h.
+
+    Raises:
+        SettingsError: it is none; the message names the option.
+
+    """
+    try:
+        if text[-1:] in UNITS and text[:-1].isdecimal():
+            return timedelta(**{UNITS[text[-1]]: int(text[:-1])})
+    except OverflowError:
+        pass  # longer than all time
+    raise SettingsError(f"{option} {text} is no length of time such as 90s, 15m, 24h")
+
+
 def spoken(seconds: float) -> str:
     """Say how long something has lasted, in its two largest units: 3d 4h, 12m 5s."""
     left, parts = int(seconds), []

@@ -1,11 +1,10 @@
-"""`status`, `print-health`, `trace` and `catalog check`: looking without touching."""
+"""`status`, `trace` and `catalog check`: looking without touching."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from health import read as read_health
 from outbox import backlog
 from outbox import trace as trace_
 from outbox.backlog import Backlog
@@ -50,24 +49,6 @@ def status(*, as_json: Json = False) -> None:
 async def _look() -> Backlog:
     async with database() as conn:
         return await backlog.look(conn)
-
-
-UNHEALTHY = 2
-"""Exit code of `print-health` where nothing can be said."""
-
-
-def print_health(*, as_json: Json = False) -> None:
-    """Show the health file. Exits 0 healthy, 1 degraded, 2 unhealthy, stale or missing."""
-    settings = load()
-    if settings.health_file is None:
-        typer.echo("vestnik: HEALTH_FILE is not set", err=True)
-        raise typer.Exit(UNHEALTHY)
-    report = read_health(settings.health_file)
-    if as_json:
-        print_json(report.facts or {"status": "unhealthy", "reason": report.reason})
-    else:
-        typer.echo(report.reason)
-    raise typer.Exit(int(report.exit_code))
 
 
 def trace(wanted: Annotated[str, typer.Argument(metavar="ID")], *, as_json: Json = False) -> None:
@@ -138,6 +119,5 @@ def check(
 def add_to(app: typer.Typer) -> None:
     """Add these commands to the whole."""
     app.command()(status)
-    app.command()(print_health)
     app.command()(trace)
     app.add_typer(catalog, name="catalog")
