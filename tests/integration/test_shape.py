@@ -57,10 +57,8 @@ DRIFTS = {
         ["column outbox.delivery.state: null: expected refused, found allowed"],
     ),
     "a constraint that others are": (
-        f"alter table outbox.inbox drop constraint {COUNT}, add constraint {COUNT} check (true) not valid",
-        [
-            f"constraint {COUNT} on outbox.inbox: definition: expected CHECK ((unread >= 0)), found CHECK (true) NOT VALID"
-        ],
+        f"alter table outbox.inbox drop constraint {COUNT}, add constraint {COUNT} check (true)",
+        [f"constraint {COUNT} on outbox.inbox: definition: expected CHECK ((unread >= 0)), found CHECK (true)"],
     ),
     "a function that runs as its caller": (
         "alter function outbox.emit security invoker",
