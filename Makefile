@@ -15,7 +15,7 @@ JOBS ?= 3
 # Empty: only the tests that stand on PostgreSQL, without the minutes of sending at the rate.
 EVERYTHING ?= yes
 
-.PHONY: demo test clients check lint bench clean
+.PHONY: demo test clients check lint shape bench clean
 demo: $(READY)
 	$(BIN)/vestnik demo
 
@@ -50,6 +50,10 @@ lint: $(READY)
 	$(BIN)/lint-imports
 	$(BIN)/squawk --config .squawk.toml $$(grep -L '^-- no transaction' outbox/migrations/*.sql)
 	$(BIN)/squawk --config .squawk.toml --no-assume-in-transaction $$(grep -l '^-- no transaction' outbox/migrations/*.sql)
+
+# What the migrations give, for `vestnik migrate --check`; to be written anew after a migration was added.
+shape: $(READY)
+	$(BIN)/python -m tests.shape
 
 bench: $(READY)
 	$(BIN)/python -m tests.bench

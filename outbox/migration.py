@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -13,6 +13,7 @@ import asyncpg
 
 from outbox.database import Connection
 from outbox.error import MigrationError
+from outbox.lock_wait import CONCURRENT_LOCK_TIMEOUT_S, IN_THE_WAY, LOCK_TIMEOUT_MS, insist, without_own_timeout
 
 NO_TRANSACTION = "-- no transaction"
 """First line of a file whose statements cannot run in a transaction, such as CREATE INDEX CONCURRENTLY."""
@@ -130,8 +131,12 @@ async def require_current(conn: Connection) -> None:
         raise MigrationError(f"the schema lacks {', '.join(pending)}: run `vestnik migrate`")
 
 
-async def migrate(conn: Connection) -> list[Migration]:
-    """Apply what is pending, one deploy at a time; return what was applied.
+def _nobody(_message: str) -> None:
+    """Tell nobody."""
+
+
+async def migrate(conn: Connection, say: Callable[[str], None] = _nobody) -> list[Migration]:
+    """Apply what is pending, one deploy at a time, and say what it waits for; return what was applied.
 
     Raises:
         MigrationError: an applied file has changed, or a file failed; what came before it stays applied.
@@ -143,33 +148,55 @@ async def migrate(conn: Connection) -> list[Migration]:
     try:
         if not await conn.fetchval(EXISTS):
             await conn.execute(CREATE_TABLE)
-        standings = await status(conn)
-        changed = [s.name for s in standings if s.standing is Standing.CHANGED]
-        if changed:
-            raise MigrationError(f"applied migrations have changed since: {', '.join(changed)}")
-        pending = {s.number for s in standings if s.standing is Standing.PENDING}
-        wanted = [migration for migration in migrations() if migration.number in pending]
+        wanted = _pending(await status(conn))
         for migration in wanted:
-            await _apply(conn, migration)
+            await _apply(conn, migration, say)
     finally:
         await conn.execute("select pg_advisory_unlock($1)", DEPLOY_LOCK)
     return wanted
 
 
-NOTE_APPLIED = "insert into outbox.migration (number, name, checksum) values ($1, $2, $3)"
+def _pending(standings: Sequence[Standings]) -> list[Migration]:
+    changed = [s.name for s in standings if s.standing is Standing.CHANGED]
+    if changed:
+        raise MigrationError(f"applied migrations have changed since: {', '.join(changed)}")
+    pending = {s.number for s in standings if s.standing is Standing.PENDING}
+    return [migration for migration in migrations() if migration.number in pending]
 
 
-async def _apply(conn: Connection, migration: Migration) -> None:
+async def _apply(conn: Connection, migration: Migration, say: Callable[[str], None]) -> None:
+    run = _in_one if migration.transactional else _one_by_one
     try:
-        if migration.transactional:
-            async with conn.transaction():
-                await _run(conn, migration, [migration.sql])
-        else:
-            # several statements in one call would be a transaction after all
-            await _run(conn, migration, filter(str.strip, END_OF_STATEMENT.split(migration.sql)))
+        await insist(lambda: run(conn, migration), lambda message: say(f"{migration.name} {message}"))
+    except IN_THE_WAY as fault:
+        todo = "look who holds it (docs/upgrade.md, A lock in the way), then run `vestnik migrate` again"
+        raise MigrationError(f"{migration.name} failed: {fault}; {todo}") from fault
     except asyncpg.PostgresError as fault:
         hint = getattr(fault, "hint", None)
         raise MigrationError(f"{migration.name} failed: {fault}{f' ({hint})' if hint else ''}") from fault
+
+
+BRIEF = f"set local lock_timeout = {LOCK_TIMEOUT_MS}"
+
+LONG = f"set lock_timeout = '{CONCURRENT_LOCK_TIMEOUT_S}s'"
+
+NOTE_APPLIED = "insert into outbox.migration (number, name, checksum) values ($1, $2, $3)"
+
+
+async def _in_one(conn: Connection, migration: Migration) -> None:
+    """Run it in one transaction, with the note that it ran."""
+    async with conn.transaction():
+        await _run(conn, migration, [BRIEF, without_own_timeout(migration.sql)])
+
+
+async def _one_by_one(conn: Connection, migration: Migration) -> None:
+    """Run each statement by itself: several in one call would be a transaction after all."""
+    try:
+        await _run(
+            conn, migration, [LONG, *filter(str.strip, END_OF_STATEMENT.split(without_own_timeout(migration.sql)))]
+        )
+    finally:
+        await conn.execute("reset lock_timeout; reset statement_timeout")
 
 
 async def _run(conn: Connection, migration: Migration, statements: Iterable[str]) -> None:

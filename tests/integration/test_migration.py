@@ -8,7 +8,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from outbox import migration
+from outbox import migration, shape
 from outbox.database import Connection, connect
 from outbox.error import MigrationError
 from outbox.migration import NO_TRANSACTION, Standing
@@ -164,6 +164,7 @@ async def test_the_script_by_hand_is_the_same(
     notes = "select number, name, checksum from outbox.migration order by number"
     assert await empty.fetch(notes) == await conn.fetch(notes)
     assert await migration.migrate(empty) == []
+    assert await shape.drift(empty) == []
 
 
 async def test_a_failing_file_leaves_what_came_before(empty: Connection, folder: Path) -> None:

@@ -4,10 +4,11 @@ from typing import Annotated
 
 import typer
 
-from outbox import consumer, migration
+from outbox import consumer, migration, shape
 from outbox import cursor as cursor_
 from outbox import rebase as rebase_
 from outbox.migration import Standing, Standings
+from outbox.shape import Difference
 from workers.command.output import Json, print_facts, print_json, print_table
 from workers.command.session import database, run
 
@@ -15,18 +16,23 @@ from workers.command.session import database, run
 def migrate(
     *,
     status: Annotated[bool, typer.Option("--status", help="List the migrations and where they stand.")] = False,
-    check: Annotated[bool, typer.Option("--check", help="Exit 1 when one is pending or has changed.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Exit 1 when one is pending or has changed, or the schema is another.")
+    ] = False,
     sql: Annotated[bool, typer.Option("--sql", help="Print the SQL of all migrations; needs no database.")] = False,
     as_json: Json = False,
 ) -> None:
     """Bring the schema up to date; deploys without questions."""
     if sql:
         typer.echo(migration.script(migration.migrations()), nl=False)
-    elif status or check:
+    elif check:
+        _check(as_json=as_json)
+    elif status:
         standings = run(_standings())
-        _print_standings(standings, as_json=as_json)
-        if check and any(s.standing in {Standing.PENDING, Standing.CHANGED} for s in standings):
-            raise typer.Exit(1)
+        if as_json:
+            print_json(standings)
+        else:
+            _print_standings(standings)
     else:
         applied = [done.name for done in run(_migrate())]
         if as_json:
@@ -35,22 +41,50 @@ def migrate(
             typer.echo("\n".join(f"applied {name}" for name in applied) or "nothing to apply")
 
 
+def _check(*, as_json: bool) -> None:
+    standings, differences = run(_compare())
+    drift = [difference for difference in differences or () if not difference.tuned]
+    tuned = [difference for difference in differences or () if difference.tuned]
+    if as_json:
+        compared = differences is not None
+        print_json({"migrations": standings, "compared": compared, "drift": drift, "tuned": tuned})
+    else:
+        _print_standings(standings)
+        _print_drift(differences)
+    if drift or any(s.standing in {Standing.PENDING, Standing.CHANGED} for s in standings):
+        raise typer.Exit(1)
+
+
 async def _standings() -> list[Standings]:
     async with database(schema=False) as conn:
         return await migration.status(conn)
 
 
+async def _compare() -> tuple[list[Standings], list[Difference] | None]:
+    """Compare the schema too, where it is that of this version."""
+    async with database(schema=False) as conn:
+        standings = await migration.status(conn)
+        current = all(s.standing is Standing.APPLIED for s in standings)
+        return standings, await shape.drift(conn) if current else None
+
+
 async def _migrate() -> list[migration.Migration]:
     async with database(schema=False) as conn:
-        return await migration.migrate(conn)
+        return await migration.migrate(conn, lambda message: typer.echo(message, err=True))
 
 
-def _print_standings(standings: list[Standings], *, as_json: bool) -> None:
-    if as_json:
-        print_json(standings)
-    else:
-        rows = [(s.number, s.name, s.standing, s.applied_at) for s in standings]
-        print_table("migrations", ("number", "name", "standing", "applied at"), rows)
+def _print_standings(standings: list[Standings]) -> None:
+    rows = [(s.number, s.name, s.standing, s.applied_at) for s in standings]
+    print_table("migrations", ("number", "name", "standing", "applied at"), rows)
+
+
+def _print_drift(differences: list[Difference] | None) -> None:
+    if differences is None:
+        typer.echo("the schema is not that of this version: what stands in it was not compared")
+    elif not differences:
+        typer.echo("the schema is what the migrations give")
+    for difference in differences or ():
+        typer.echo(f"{'tuned' if difference.tuned else 'drift'}: {difference}")
 
 
 cursor = typer.Typer(help="Where the relay and the named consumers stand in the event log.", no_args_is_help=True)

@@ -1,9 +1,9 @@
 """What the doctor looks at in PostgreSQL: reach, version, server, schema, login, cursor."""
 
-from outbox import cursor, migration
+from outbox import cursor, migration, shape
 from outbox.database import Connection, connect
 from outbox.error import OutboxError
-from workers.doctor.finding import Finding, Level, fail, ok
+from workers.doctor.finding import Finding, Level, fail, ok, warn
 from workers.doctor.right import look_at_rights
 from workers.doctor.server import look_at_server
 from workers.patience import OUT_OF_REACH
@@ -51,7 +51,11 @@ async def _schema(conn: Connection) -> Finding:
         await migration.require_current(conn)
     except OutboxError as fault:
         return fail("schema", str(fault), "vestnik migrate")
-    return ok("schema", "up to date")
+    found = [difference for difference in await shape.drift(conn) if not difference.tuned]
+    if found:
+        more = f", and {len(found) - 1} more" if len(found) > 1 else ""
+        return warn("schema", f"is not what the migrations give: {found[0]}{more}", "vestnik migrate --check names all")
+    return ok("schema", "up to date, and what the migrations give")
 
 
 async def _cursor(conn: Connection) -> Finding:
