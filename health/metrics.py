@@ -42,6 +42,13 @@ class Metrics:
             namespace=PREFIX,
             registry=registry,
         )
+        self.outbox_bytes = Gauge(
+            "outbox_bytes",
+            "What a table of the outbox takes on the disk with its indexes; other is all that is not named.",
+            ["table"],
+            namespace=PREFIX,
+            registry=registry,
+        )
         self.oldest_open_transaction_seconds = Gauge(
             "oldest_open_transaction_seconds",
             "Age of the oldest open writing transaction of the cluster.",
@@ -74,7 +81,7 @@ class Metrics:
         )
         self.backlog = Gauge(
             "backlog",
-            "Deliveries that are not final, by state.",
+            "Deliveries that are not final, by state; estimated where over 2000 wait, or 5000 are stuck.",
             ["channel", "state"],
             namespace=PREFIX,
             registry=registry,

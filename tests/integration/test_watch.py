@@ -232,5 +232,6 @@ async def test_every_metric_of_the_contract_is_there(environment: dict[str, str]
             *("limiter_denied_total", "oldest_open_transaction_seconds", "inbox_streams", "unread_drift"),
             *("heartbeat_timestamp_seconds", "build_info", "messages_degraded_total", "telegram_rate"),
             *("updates_total", "replies_dropped_total", "webhook_refused_total", "http_requests_total"),
+            "outbox_bytes",
         )
     }
