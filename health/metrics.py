@@ -42,16 +42,16 @@ class Metrics:
             namespace=PREFIX,
             registry=registry,
         )
-        self.outbox_bytes = Gauge(
-            "outbox_bytes",
-            "What a table of the outbox takes on the disk with its indexes; other is all that is not named.",
-            ["table"],
-            namespace=PREFIX,
-            registry=registry,
-        )
         self.oldest_open_transaction_seconds = Gauge(
             "oldest_open_transaction_seconds",
             "Age of the oldest open writing transaction of the cluster.",
+            namespace=PREFIX,
+            registry=registry,
+        )
+        self.outbox_bytes = Gauge(
+            "outbox_bytes",
+            "Size on disk of a table of the outbox with its indexes.",
+            ["table"],
             namespace=PREFIX,
             registry=registry,
         )

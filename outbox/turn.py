@@ -60,7 +60,14 @@ class Seen:
 READ = "select content, extract(epoch from clock_timestamp() - looked_at)::float8 as age from outbox.gauge"
 
 
+# after a crash of the server the table is empty
+MAKE = "insert into outbox.gauge default values on conflict do nothing"
+
+
 async def read(conn: Connection) -> Seen:
-    """Read what the newest look has found."""
+    """Read what the newest look has found; where the row is lost, make it anew."""
     row = await conn.fetchrow(READ)
-    return Seen({}, None) if row is None else Seen(*row)
+    if row is None:
+        await conn.execute(MAKE)
+        return Seen({}, None)
+    return Seen(*row)

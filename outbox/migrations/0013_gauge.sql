@@ -2,7 +2,8 @@
 set local lock_timeout = '5s';
 set local statement_timeout = '60s';
 
-create table outbox.gauge (
+-- unlogged: it is written every second, and after a crash the next look fills it again
+create unlogged table outbox.gauge (
   single boolean primary key default true constraint gauge_single check (single),
   turn bigint not null default 0,
   taken_at timestamptz not null default to_timestamp(0),

@@ -9,7 +9,6 @@ CONTRACT = {
     ("vestnik_deliveries_total", "counter", ("channel", "outcome", "reason")),
     ("vestnik_delivery_latency_seconds", "histogram", ("channel",)),
     ("vestnik_relay_lag_seconds", "gauge", ()),
-    ("vestnik_outbox_bytes", "gauge", ("table",)),
     ("vestnik_oldest_due_seconds", "gauge", ("channel",)),
     ("vestnik_backlog", "gauge", ("channel", "state")),
     ("vestnik_dead_letter_oldest_seconds", "gauge", ("channel",)),
@@ -25,6 +24,7 @@ CONTRACT = {
     ("vestnik_replies_dropped_total", "counter", ("reason",)),
     ("vestnik_webhook_refused_total", "counter", ()),
     ("vestnik_oldest_open_transaction_seconds", "gauge", ()),
+    ("vestnik_outbox_bytes", "gauge", ("table",)),
     ("vestnik_http_requests_total", "counter", ("method", "status")),
     ("vestnik_inbox_streams", "gauge", ()),
     ("vestnik_unread_drift", "gauge", ()),
@@ -39,8 +39,8 @@ def used(registry: CollectorRegistry) -> Metrics:
     metrics.events_relayed.labels(type="order_paid").inc()
     metrics.deliveries.labels(channel="telegram", outcome="delivered", reason="").inc(3)
     metrics.delivery_latency_seconds.labels(channel="telegram").observe(0.012)
-    metrics.outbox_bytes.labels(table="event").set(8192)
     metrics.oldest_due_seconds.labels(channel="telegram").set(4)
+    metrics.outbox_bytes.labels(table="event").set(8192)
     metrics.backlog.labels(channel="telegram", state="pending").set(7)
     metrics.dead_letter_oldest_seconds.labels(channel="telegram").set(60)
     metrics.possible_duplicates.labels(channel="telegram").inc()
