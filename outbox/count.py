@@ -12,8 +12,9 @@ from outbox.database import Connection
 from outbox.delivery import State
 from outbox.sample import Counts
 
-MOST, MOST_STUCK = 2_000, 5_000
-"""Counted one by one up to here: what is open (a lane has to look at it), and what is stuck (an operator has to)."""
+MOST = 2_000
+"""Counted one by one up to here: what is open (a lane has to look at it), and apart from it what is stuck (an operator
+has to). Each costs a look at its row, which may stand on a page of its own."""
 WITHIN = timedelta(milliseconds=200)
 """Each of these takes far less, except where millions are finished and not cleared away yet: then it is given up."""
 
@@ -41,11 +42,11 @@ from (
 
 async def count(conn: Connection) -> Counted | None:
     """Count and estimate; None: it would have taken too long."""
-    stuck = await hurry.fetch(conn, WITHIN, STUCK, MOST_STUCK + 1)
+    stuck = await hurry.fetch(conn, WITHIN, STUCK, MOST + 1)
     if stuck is None:
         return None
     counts, many = _counts(stuck), set[str]()
-    if counts.total() > MOST_STUCK:
+    if counts.total() > MOST:
         many |= {State.DEAD.value, State.UNKNOWN.value}
     waiting, complete = await _count_open(conn)
     counts += waiting

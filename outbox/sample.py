@@ -14,7 +14,7 @@ from outbox.database import Connection
 Counts: TypeAlias = Counter[tuple[str, str]]
 """Deliveries by channel and state."""
 
-ROWS = 16
+ROWS = 8
 """Read of each piece; they lie side by side on a page or two."""
 PIECES = 16
 """In each doubling of the distance from the newest id. A backlog that was born together is estimated within a few

@@ -99,7 +99,7 @@ async def test_what_is_being_sent_is_counted_beside_an_estimate(
 
 async def test_many_that_are_stuck_are_estimated(conn: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
     """Beyond what is counted dead letters and unknown outcomes are estimated; what waits beside them is counted."""
-    monkeypatch.setattr(count, "MOST_STUCK", 1_000)
+    monkeypatch.setattr(count, "MOST", 1_000)
     await conn.execute(BORN, "dead", 1, 5_000)
     await conn.execute(BORN, "unknown", 5_001, 7_000)
     await conn.execute(BORN, "pending", 7_001, 7_002)

@@ -284,8 +284,8 @@ TOUCHED = [
     ("page", "notification_pkey", 21),
     ("count open", "delivery_open", LIMIT),
     ("count sending", "lane_lease", LIMIT),
-    # of the pieces sixteen rows each
-    ("sample", "delivery_pkey", 16 * len(LOWS)),
+    # of the pieces eight rows each
+    ("sample", "delivery_pkey", 8 * len(LOWS)),
     # the first of each of four types, and the look for a fifth (some servers round that up)
     ("oldest due", "lane_due_type", 5),
     ("lag", "event_window", 1),
