@@ -81,7 +81,7 @@ class Metrics:
         )
         self.backlog = Gauge(
             "backlog",
-            "Deliveries that are not final, by state.",
+            "Deliveries that are not final, by state; estimated where over 2000 wait, or over 2000 are stuck.",
             ["channel", "state"],
             namespace=PREFIX,
             registry=registry,

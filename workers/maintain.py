@@ -4,14 +4,16 @@ import time
 from datetime import timedelta
 
 from health import Check, CheckName, Status, get_logger
-from outbox import backlog, lane, record, update
-from outbox.backlog import Backlog
+from outbox import lane, record, update
+from outbox.channel import Channel
 from outbox.database import Connection
+from outbox.delivery import State
 from outbox.lane import Claimed
 from outbox.outcome import Reason, Unknown
 from outbox.record import Finish
 from telegram import PaceUnavailableError
 from workers.ending import decide_for, own_events
+from workers.lookout import Seen
 from workers.parts import Parts
 from workers.patience import PostgresOutOfReachError, answered, wait_for, watching_postgres
 from workers.recorder import count
@@ -22,11 +24,16 @@ log = get_logger()
 EVERY_S = 1.0
 NO_TIME = timedelta(0)
 
+UNFINISHED = (State.PENDING, State.SENDING, State.DEAD, State.UNKNOWN)
+
 LARGEST = 500
 """Ended leases settled in one transaction; one may have been sending dozens of deliveries."""
 
 RELAY_LATE_S = 30.0
 """A relay that is further behind is worth a look."""
+
+OLD_S = 15.0
+"""Gauges that nobody has looked at for so long show nothing of now."""
 
 
 async def maintain_slice(parts: Parts, turn: Slice) -> None:
@@ -38,10 +45,8 @@ async def maintain_slice(parts: Parts, turn: Slice) -> None:
                 while await settle(parts, conn) >= LARGEST:
                     asked = time.monotonic()
                 latency_ms = (time.monotonic() - asked) * 1000
-                _show(parts, await backlog.look(conn))
+                _show(parts, await parts.lookout.step(conn, at_once=turn.once))
                 await parts.sweep.step(conn, parts.catalog)
-                await parts.drift_watch.step(conn)
-                parts.metrics.unread_drift.set(parts.drift_watch.drifted)
                 await update.prune(conn, update.KEPT, LARGEST)
                 answered(parts.health, latency_ms)
             await _show_limiter(parts)
@@ -79,20 +84,29 @@ async def _show_limiter(parts: Parts) -> None:
     parts.metrics.telegram_rate.set(parts.pacer.rate)
 
 
-def _show(parts: Parts, seen: Backlog) -> None:
-    metrics, health = parts.metrics, parts.health
-    for channel in ("telegram", "inapp"):
-        states = seen.deliveries.get(channel, {})
-        for state in ("pending", "sending", "dead", "unknown"):
+def _show(parts: Parts, seen: Seen) -> None:
+    metrics, health, gauge = parts.metrics, parts.health, seen.gauge
+    for channel in Channel:
+        states = gauge.deliveries.get(channel, {})
+        for state in UNFINISHED:
             metrics.backlog.labels(channel, state).set(states.get(state, 0))
-        metrics.oldest_due_seconds.labels(channel).set(seen.oldest_due.get(channel, 0))
-        metrics.dead_letter_oldest_seconds.labels(channel).set(seen.oldest_dead.get(channel, 0))
-    metrics.oldest_open_transaction_seconds.set(seen.oldest_transaction)
+        metrics.oldest_due_seconds.labels(channel).set(gauge.oldest_due.get(channel, 0))
+        metrics.dead_letter_oldest_seconds.labels(channel).set(gauge.oldest_dead.get(channel, 0))
+    metrics.oldest_open_transaction_seconds.set(gauge.oldest_transaction)
     # the relay tells it too, but not while it stands still
-    metrics.relay_lag_seconds.set(seen.relay_lag)
-    health.lag.relay_seconds = seen.relay_lag
-    health.lag.oldest_due_seconds = max(seen.oldest_due.values(), default=0.0)
+    metrics.relay_lag_seconds.set(gauge.relay_lag)
+    metrics.unread_drift.set(seen.drift.drifted)
+    for table, size in gauge.bytes.items():
+        metrics.outbox_bytes.labels(table).set(size)
+    health.lag.relay_seconds = gauge.relay_lag
+    health.lag.oldest_due_seconds = max(gauge.oldest_due.values(), default=0.0)
     if health.checks[CheckName.RELAY].status is not Status.UNHEALTHY:
-        late = seen.relay_lag > RELAY_LATE_S
-        check = Check(Status.DEGRADED, "behind") if late else Check(Status.OK, "keeps up")
-        health.record(CheckName.RELAY, check)
+        health.record(CheckName.RELAY, _relay_check(seen))
+
+
+def _relay_check(seen: Seen) -> Check:
+    if seen.age is None or seen.age > OLD_S:
+        return Check(Status.DEGRADED, "gauges are old: see vestnik doctor")
+    if seen.gauge.relay_lag > RELAY_LATE_S:
+        return Check(Status.DEGRADED, "behind: see vestnik status")
+    return Check(Status.OK, "keeps up")

@@ -16,7 +16,7 @@ from outbox.database import Pool, close_pool, open_pool
 from outbox.fan_out import Route
 from telegram import Guard, Pacer, Sender
 from workers.bot import Bot
-from workers.drift_watch import DriftWatch
+from workers.lookout import Lookout
 from workers.redis_client import connect
 from workers.settings import Settings
 from workers.sweep import Sweep
@@ -65,7 +65,7 @@ class Parts:
     """Dependencies that failed in this run: the exit code of --once."""
 
     sweep: Sweep = field(default_factory=Sweep)
-    drift_watch: DriftWatch = field(default_factory=DriftWatch)
+    lookout: Lookout = field(default_factory=Lookout)
 
     @property
     def patience(self) -> float | None:

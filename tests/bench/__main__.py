@@ -8,7 +8,7 @@ import uvloop
 
 from outbox import migration
 from outbox.database import connect
-from tests.bench import emit, idle, lane, relay, stream
+from tests.bench import emit, gauge, idle, lane, relay, stream
 from tests.bench.table import show
 from workers import demo, engine
 from workers.engine import Postgres
@@ -45,6 +45,7 @@ def main() -> None:
         figures.append(_run(_on_fresh_database(server, "bench_emit", emit.measure)))
         figures.append(_run(_on_fresh_database(server, "bench_relay", relay.measure)))
         figures += _run(_on_fresh_database(server, "bench_lane", lane.measure))
+        figures += _run(_on_fresh_database(server, "bench_gauge", gauge.measure))
     with demo.stage("--no-limits") as stage:
         figures += idle.measure(stage)
         figures += stream.measure(stage)

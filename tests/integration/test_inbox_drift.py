@@ -1,5 +1,7 @@
 """Drift: counters that are not what they count are found, a page at a time."""
 
+from dataclasses import asdict
+
 import pytest
 
 from inapp import drift
@@ -8,11 +10,12 @@ from inapp.reading import read_all, read_one
 from outbox.database import Connection
 from tests.integration.inboxes import counted, ids, notify
 from workers import drift_watch
-from workers.drift_watch import DriftWatch
+from workers.drift_watch import DriftWatch, Round
 from workers.maintain import maintain_slice
 from workers.parts import Parts
 from workers.slice import Slice
 
+NOW = 1_000_000.0
 PEOPLE = ["ann", "bob", "cleo", "dan", "eve"]
 SPOIL = "update outbox.inbox set unread = unread + 1 where recipient = any($1)"
 MEND = "update outbox.inbox set unread = unread - 1 where recipient = any($1)"
@@ -44,15 +47,14 @@ async def test_drift_is_counted_page_by_page(conn: Connection) -> None:
 
 async def test_the_watch_knows_what_a_round_has_found(conn: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
     """Drift is known as soon as its page is looked at, and is gone after a whole round without it."""
-    monkeypatch.setattr(drift_watch, "EVERY_S", 0.0)
     monkeypatch.setattr(drift_watch, "PAGE", 2)
-    watch, seen = DriftWatch(), []
+    watch, told, seen = DriftWatch(), Round(), []
     await conn.execute(SPOIL, ["dan"])
     for step in range(9):
         if step == 3:
             await conn.execute(MEND, ["dan"])
-        await watch.step(conn)
-        seen.append(watch.drifted)
+        told = await watch.step(conn, told, NOW + step * drift_watch.EVERY_S)
+        seen.append(told.drifted)
     # three pages a round: found on its second, mended when the first round is over
     assert seen == [0, 1, 1, 1, 1, 0, 0, 0, 0]
 
@@ -60,10 +62,29 @@ async def test_the_watch_knows_what_a_round_has_found(conn: Connection, monkeypa
 async def test_the_watch_looks_now_and_then_only(conn: Connection) -> None:
     """A step that comes too early looks at nothing."""
     watch = DriftWatch()
-    await watch.step(conn)
+    told = await watch.step(conn, Round(), NOW)
     await conn.execute(SPOIL, ["dan"])
-    await watch.step(conn)
-    assert watch.drifted == 0
+    assert await watch.step(conn, told, NOW + 14) == told
+
+
+async def test_one_worker_watches_for_all(conn: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While one worker goes through the inboxes no other does; when it has ended, another begins anew."""
+    monkeypatch.setattr(drift_watch, "PAGE", 2)
+    first, second = DriftWatch(), DriftWatch()
+    await conn.execute(SPOIL, ["ann"])
+    told = await first.step(conn, Round(), NOW)
+    assert await second.step(conn, told, NOW + 59) == told
+    taken = await second.step(conn, told, NOW + 60)
+    # found on its own first page, and counted once
+    assert (taken.watcher, taken.found, second.at) == (second.name, 1, "bob")
+    assert await first.step(conn, taken, NOW + 75) == taken
+
+
+async def test_the_watch_names_nobody(conn: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where it is stays with the watcher: nothing of a recipient stands in what all workers share."""
+    monkeypatch.setattr(drift_watch, "PAGE", 2)
+    told = await DriftWatch().step(conn, Round(), NOW)
+    assert not set(PEOPLE) & {str(value) for value in asdict(told).values()}
 
 
 async def test_the_worker_shows_drift(parts: Parts, conn: Connection) -> None:

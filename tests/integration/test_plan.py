@@ -13,15 +13,18 @@ from inapp import drift, notification, reading
 from outbox import (
     backlog,
     consumer,
+    count,
     cursor,
     digest,
     due,
     fan_out,
+    gauge,
     lane,
     link_state,
     linking,
     live_message,
     record,
+    sample,
     waiting,
     wake_up,
 )
@@ -108,6 +111,8 @@ class Hot(NamedTuple):
 LANES = f"'{{{','.join(str(number) for number in range(1, 301))}}}'"
 TOKENS = f"'{{{','.join(str(number % 100) for number in range(1, 301))}}}'"
 PEOPLE = f"'{{{','.join(f'u-{number}' for number in range(1, 301))}}}'"
+LOWS, HIGHS = sample.pieces(ROWS)
+PIECES = f"'{{{','.join(map(str, LOWS))}}}', '{{{','.join(map(str, HIGHS))}}}'"
 
 STATEMENTS = [
     Hot(
@@ -150,6 +155,13 @@ STATEMENTS = [
     Hot("look", due.LOOK, f"'telegram', {MOST}", {"lane_due_type", "lane_due_urgent"}),
     Hot("unfinished", lane.UNFINISHED, "", {"lane_due_type", "lane_lease"}, frozenset({"lane_due_type", "lane_lease"})),
     Hot("lanes", backlog.LANES, "", {"lane_due_type"}, frozenset({"lane_due_type"})),
+    Hot("count open", count.OPEN, f"{LIMIT}", {"delivery_open"}, frozenset({"delivery_open"})),
+    Hot("count stuck", count.STUCK, f"{LIMIT}", {"delivery_stuck"}, frozenset({"delivery_stuck"})),
+    Hot("count sending", count.SENDING, f"{LIMIT}", {"lane_lease", "delivery_open"}, frozenset({"lane_lease"})),
+    Hot("newest", sample.NEWEST, "", {"delivery_pkey"}, frozenset({"delivery_pkey"})),
+    Hot("sample", sample.SAMPLE, f"{PIECES}, {sample.ROWS}", {"delivery_pkey"}),
+    Hot("oldest due", gauge.OLDEST_DUE, "", {"lane_due_type"}, frozenset({"lane_due_type"})),
+    Hot("lag", backlog.LAG, "", {"event_window", "cursor_pkey"}),
     Hot("take_ended", lane.TAKE_ENDED, "500, interval '45 seconds'", {"lane_lease", "lane_pkey"}),
     Hot("load_sending", lane.LOAD_SENDING, f"{LANES}, {TOKENS}", {"delivery_open", "event_pkey"}),
     Hot("skip", waiting.SKIP, f"{LANES}, array_fill('blocked'::text, array[300])", {"delivery_open"}),
@@ -270,6 +282,13 @@ TOUCHED = [
     ("read", "event_window", LIMIT + 200),
     ("pull", "event_window", LIMIT + 200),
     ("page", "notification_pkey", 21),
+    ("count open", "delivery_open", LIMIT),
+    ("count sending", "lane_lease", LIMIT),
+    # of the pieces eight rows each
+    ("sample", "delivery_pkey", 8 * len(LOWS)),
+    # the first of each of four types, and the look for a fifth (some servers round that up)
+    ("oldest due", "lane_due_type", 5),
+    ("lag", "event_window", 1),
     # no more than the six that are unread; so few the planner may take all of and sort
     ("unread_page", "notification_unread", 6),
     # of three hundred people the newest row each: counted, and then taken

@@ -28,6 +28,7 @@ RECORDS = [
     "vestnik:telegram_gate_closed:max",
     "vestnik:unread_drift:max",
     "vestnik:oldest_open_transaction_seconds:max",
+    "vestnik:outbox_bytes:sum",
 ]
 """What is recorded from the first minute on."""
 

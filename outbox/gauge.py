@@ -1,0 +1,80 @@
+"""What the gauges show: a look at the outbox that costs the same however much waits, for metrics and health.
+
+`outbox.backlog` is the look for an operator who has asked, and who wants everything exactly.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from outbox import size
+from outbox.backlog import LAG
+from outbox.count import Counted, count
+from outbox.database import Connection
+
+MEASURE_EVERY_S = 30.0
+"""How often the tables' sizes are looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gauge:
+    """One look."""
+
+    deliveries: dict[str, dict[str, int]] = field(default_factory=dict)
+    """Not finished, by channel and state: pending, sending, dead, unknown."""
+    estimated: list[str] = field(default_factory=list)
+    """States of which there were too many to count (see `outbox.sample`)."""
+    oldest_due: dict[str, float] = field(default_factory=dict)
+    """Seconds that the longest due lane of a channel has been due."""
+    oldest_dead: dict[str, float] = field(default_factory=dict)
+    """Age in seconds of the oldest dead letter of a channel."""
+    relay_lag: float = 0.0
+    """Seconds since the oldest event was emitted that is not relayed and not scheduled."""
+    oldest_transaction: float = 0.0
+    """Age in seconds of the oldest writing transaction that is open in this cluster."""
+    bytes: dict[str, int] = field(default_factory=dict)
+    """What each table takes on the disk."""
+    measured_at: float = 0.0
+    """When that was measured, as Unix time."""
+
+
+def of(content: Mapping[str, Any]) -> Gauge:
+    """Read what a look has found, which may be one of another version."""
+    known = {one.name for one in fields(Gauge)}
+    return Gauge(**{name: value for name, value in content.items() if name in known})
+
+
+# the first lane of each channel and type of head: one look-up for each
+OLDEST_DUE = """
+with recursive head as (
+  (
+    select channel, head_type, due_at from outbox.lane
+    where due_at is not null order by channel, head_type, due_at limit 1
+  )
+  union all
+  select n.channel, n.head_type, n.due_at from head h cross join lateral (
+    select l.channel, l.head_type, l.due_at from outbox.lane l
+    where l.due_at is not null and (l.channel, l.head_type) > (h.channel, h.head_type)
+    order by l.channel, l.head_type, l.due_at limit 1
+  ) n
+)
+select channel, extract(epoch from now() - min(due_at))::float8 as seconds from head group by 1
+"""
+
+
+async def look(conn: Connection, before: Gauge, now: float) -> Gauge:
+    """Take a look. What would have taken too long, or is looked at now and then only, is as it was seen before."""
+    counted = await count(conn) or Counted(before.deliveries, before.estimated, before.oldest_dead)
+    lanes = await conn.fetch(OLDEST_DUE)
+    ((lag, transaction),) = await conn.fetch(LAG)
+    sizes = None if abs(now - before.measured_at) < MEASURE_EVERY_S else await size.measure(conn)
+    return Gauge(
+        deliveries=counted.deliveries,
+        estimated=counted.estimated,
+        oldest_due={row["channel"]: max(0.0, row["seconds"]) for row in lanes},
+        oldest_dead=counted.oldest_dead,
+        relay_lag=lag,
+        oldest_transaction=transaction,
+        bytes=sizes or before.bytes,
+        measured_at=now if sizes else before.measured_at,
+    )
