@@ -3,8 +3,8 @@
 from datetime import UTC, datetime, timedelta
 
 from workers.settings import SettingsError
+from workers.span import UNITS, span
 
-UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 LENGTHS_S = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
 
 
@@ -29,6 +29,19 @@ def moment(option: str, text: str) -> datetime:
         return named.astimezone(UTC)
     except (OverflowError, ValueError):
         raise SettingsError(f"{option} {text} lies outside of all time") from None
+
+
+def age(option: str, text: str) -> timedelta:
+    """Read an age such as 90m, 24h, 7d.
+
+    Raises:
+        SettingsError: it is none; the message names the option.
+
+    """
+    try:
+        return span(text)
+    except ValueError as fault:
+        raise SettingsError(f"{option} {text} is malformed: {fault}") from None
 
 
 def spoken(seconds: float) -> str:
