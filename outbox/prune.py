@@ -205,14 +205,18 @@ async def _remove(conn: Connection, going: Sequence[Judged], before: Cutoff) -> 
     return gone
 
 
-# inboxes before events and notifications, sorted: whoever reads, relays or erases a person locks in this order
+# Inboxes before events and notifications, sorted: whoever reads, relays or erases a person locks in this order. With a
+# limit it stays a look-up for each pair; else it may be planned as one through all that somebody has not read.
 LOCK_INBOXES = """
 select from outbox.inbox i
 where i.recipient = any(array(
   select n.recipient from unnest($1::bigint[]) a (id)
   join outbox.event e on e.id = a.id
   cross join unnest(e.recipients) p (recipient)
-  join outbox.notification n on n.recipient = p.recipient and n.event_id = e.id
+  cross join lateral (
+    select n.recipient, n.read_at from outbox.notification n
+    where n.recipient = p.recipient and n.event_id = e.id limit 1
+  ) n
   where n.read_at is null
 ))
 order by i.recipient for update
