@@ -171,6 +171,7 @@ STATEMENTS = [
         {
             "event_pkey",
             "relayed_pkey",
+            "cursor_pkey",
             "delivery_event_id_lane_id_key",
             "notification_recipient_event_id_key",
         },
