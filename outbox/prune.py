@@ -146,8 +146,8 @@ async def _prune(conn: Connection, old: Sequence[int], before: Cutoff, pruned: P
 
 
 # What is judged to go stays so: a delivery that is done is never open again, what is read is never unread again, and
-# no cursor goes back. The relay's own cursor counts too: what it may read again has to be in its ledger. With limits and
-# an index for the few cursors it is a look-up for each event and pair, whatever is believed of the tables' sizes.
+# no cursor goes back. The relay's own cursor counts too: what it may read again has to be in its ledger.
+# With limits, and an index for the few cursors, it is a look-up for each event and pair whatever the planner believes.
 JUDGE = """
 select e.id,
   case

@@ -317,6 +317,20 @@ async def test_what_somebody_holds_is_left_for_the_next_run(conn: Connection, po
     assert (await tidy(conn)).events == 2
 
 
+async def test_what_an_erasure_is_changing_is_left_alone(conn: Connection, pool: Pool) -> None:
+    """While a person is being erased their events stay, and the others go; afterwards theirs go under the alias."""
+    theirs = await delivered(conn, "order.paid", "anna")
+    await delivered(conn, "login.code", "boris")
+    async with pool.acquire() as other, other.transaction():
+        await other.execute("select outbox.forget('anna')")
+        # the one that is unread waits for the inbox that the erasure holds, and keeps its batch with it
+        assert await tidy(conn) == Pruned(kept=Counter({Kept.BUSY: 2}))
+        assert await tidy(conn, WAIT_FOR_READERS) == Pruned(1, 1, kept=Counter({Kept.UNREAD: 1}))
+    assert await events(conn) == [theirs]
+    assert await tidy(conn) == Pruned(1, 2)
+    assert await counts(conn) == GONE
+
+
 async def test_a_key_may_be_used_anew(conn: Connection) -> None:
     """The dedupe key of an event that is gone makes a new event; until then it gives the old one's id."""
     first = await delivered(conn, dedupe_key="order-1")
