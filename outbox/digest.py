@@ -57,7 +57,8 @@ async def following(
 # behind the head of a lane whose lease holds: pending -> sending, all of them or none
 CARRY = """
 with held as materialized (
-  select id from outbox.lane where id = $1 and token = $2 for no key update
+  -- a lane that was given back keeps its token until the next claim
+  select id from outbox.lane where id = $1 and token = $2 and lease_until is not null for no key update
 ),
 waiting as materialized (
   select d.id from held join outbox.delivery d on d.lane_id = held.id

@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from health import TEXTFILE_SUFFIX
 from outbox.decision import SCHEDULE
+from workers.span import span
 
 SECRETS = ("DATABASE_URL", "REDIS_URL", "TELEGRAM_BOT_TOKEN", "OUTBOX_CONSUMER_SECRET", "INBOX_JWT_SECRET")
 
@@ -81,6 +82,10 @@ class Settings(BaseSettings):
     """Web origins whose pages may call the API, comma-separated: `https://app.example`."""
     inbox_rate: float = Field(default=10, gt=0, allow_inf_nan=False)
     """Requests per second that one end user may make of one API process, in the long run."""
+    retention: timedelta = timedelta(days=30)
+    """How long `prune` keeps an event after everything about it has come to its end: 30d, 24h, 90m."""
+    retention_unread: timedelta = timedelta(days=180)
+    """How long `prune` waits for a notification to be read."""
     instance: str = Field(default_factory=lambda: f"{socket.gethostname()}-{os.getpid()}")
 
     @field_validator("retry_schedule", mode="before")
@@ -102,6 +107,11 @@ class Settings(BaseSettings):
         if len(names) > MOST_OPERATORS or not all(name.isprintable() for name in names):
             raise ValueError(f"it must be recipient ids with commas between them, at most {MOST_OPERATORS}")
         return names
+
+    @field_validator("retention", "retention_unread", mode="before")
+    @classmethod
+    def _measure(cls, value: object) -> object:
+        return span(value) if isinstance(value, str) else value
 
     @field_validator("inbox_origins", mode="before")
     @classmethod

@@ -1,14 +1,16 @@
-"""`make bench`: every figure beside its floor, on the embedded engines, in one run."""
+"""`make bench`: every figure beside its floor, on the embedded engines, in one run; the soak by itself."""
 
 import asyncio
+import sys
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TypeVar
 
 import uvloop
 
 from outbox import migration
 from outbox.database import connect
-from tests.bench import emit, gauge, idle, lane, relay, stream
+from tests.bench import emit, gauge, idle, lane, relay, soak, stream
 from tests.bench.table import show
 from workers import demo, engine
 from workers.engine import Postgres
@@ -52,4 +54,12 @@ def main() -> None:
     show(figures)
 
 
+def endure(minutes: float) -> bool:
+    """Soak for so long; tell whether all stayed flat."""
+    with engine.postgres(settings=SETTINGS) as server:
+        return _run(_on_fresh_database(server, "bench_soak", partial(soak.measure, minutes=minutes)))
+
+
+if sys.argv[1:2] == ["soak"]:
+    sys.exit(not endure(float(sys.argv[2]) if sys.argv[2:] else soak.MINUTES))
 main()

@@ -43,14 +43,15 @@ async def measure(url: str) -> list[Figure]:
 async def _empty(url: str, connections: int) -> float:
     conns = [await connect(url) for _ in range(connections)]
     began = time.perf_counter()
-    done = sum(await asyncio.gather(*map(_deliver, conns)))
+    done = sum(await asyncio.gather(*map(deliver, conns)))
     rate = done / (time.perf_counter() - began)
     for conn in conns:
         await conn.close()
     return rate
 
 
-async def _deliver(conn: Connection) -> int:
+async def deliver(conn: Connection) -> int:
+    """Claim and record until nothing is due; return how many deliveries that were."""
     done = 0
     while claimed := await lane.claim(conn, Channel.TELEGRAM, BATCH):
         finishes = [

@@ -24,6 +24,7 @@ from outbox.link import LinkState, Refusal
 from outbox.operator_action import Action
 from outbox.outcome import Delivered, Reason, Reject, Retry
 from outbox.proof import prove
+from outbox.prune import Ages, cutoff, prune
 from outbox.stuck import Filter
 from tests.conftest import TEMPLATE
 from tests.integration.lane_model import (
@@ -64,6 +65,13 @@ select exists (
 
 DEAD, FAILED = Ending(Reject(Reason.BAD_MESSAGE)), Ending(Retry(Reason.UNAVAILABLE))
 
+AT_ONCE = timedelta(0)
+# what somebody waits for: the relay, a worker, an operator
+AWAITED = """
+select e.id from outbox.event e where not exists (select from outbox.relayed r where r.event_id = e.id)
+union
+select d.event_id from outbox.delivery d where d.phase <> 'done'
+"""
 OPEN = "select count(*) from outbox.delivery where phase = 'open'"
 ENDED = "update outbox.lane set lease_until = '-infinity' where lease_until is not null"
 CHOOSE = """
@@ -249,6 +257,20 @@ class LaneMachine(RuleBasedStateMachine):
         if not stays:
             self.run(link_all(self.conn, LINKED))
 
+    @rule(waits=st.booleans())
+    def prune(self, waits: bool) -> None:  # noqa: FBT001 (drawn)
+        """Take away what is at its end, with what nobody has read or without it."""
+
+        async def go() -> None:
+            awaited = {row["id"] for row in await self.conn.fetch(AWAITED)}
+            pruned = await prune(self.conn, await cutoff(self.conn, Ages(AT_ONCE, LATER if waits else AT_ONCE)))
+            assert awaited == {row["id"] for row in await self.conn.fetch(AWAITED)}
+            self.emitted -= pruned.events
+            left = {row["id"] for row in await self.conn.fetch("select id from outbox.delivery")}
+            self.final = {id_: state for id_, state in self.final.items() if id_ in left}
+
+        self.run(go())
+
     @invariant()
     def nothing_is_out_of_place(self) -> None:
         """Hold that each open delivery is in its turn and its lane knows of it."""
@@ -332,6 +354,20 @@ async def test_what_comes_back_leaves_a_lane_urgent(conn: Connection) -> None:
         (claimed,) = await lane.claim(conn, Channel.TELEGRAM, 1)
         await operator_action.carry_out(conn, await operator_action.plan(conn, Action.REPLAY, Filter()), "olga")
         await record.record(conn, [finish(claimed, ending, Policy())])
+    assert await conn.fetch(FAULTS) == []
+
+
+async def test_a_claim_that_has_ended_takes_nothing_along(conn: Connection) -> None:
+    """A lane that was given back belongs to nobody, also while its token is still the last claim's."""
+    await link_all(conn, ["anna"])
+    for _ in range(2):
+        await emit(conn, "login.code", ["anna"])
+    await relay_all(conn)
+    (claimed,) = await lane.claim(conn, Channel.TELEGRAM, 1)
+    following = await digest.following(conn, claimed, LISTED, 3, 3)
+    await record.record(conn, [finish(claimed, DEAD, Policy())])
+    assert len(following) == 1
+    assert not await digest.carry(conn, claimed, following)
     assert await conn.fetch(FAULTS) == []
 
 

@@ -23,6 +23,7 @@ from outbox import (
     link_state,
     linking,
     live_message,
+    prune,
     record,
     sample,
     waiting,
@@ -174,6 +175,35 @@ STATEMENTS = [
     Hot("carry", digest.CARRY, f"1, 1, {LANES}", {"lane_pkey", "delivery_pkey"}),
     Hot("live message", live_message.FIND, "1, 'key', 1, interval '1 day'", {"live_message_pkey"}),
     Hot("prune", live_message.PRUNE, f"1, 'key', {LIMIT}, interval '1 day'", {"live_message_pkey"}),
+    Hot("prune: page", prune.PAGE, f"1000, {LIMIT}, {prune.PAIRS}, now()", {"event_pkey"}),
+    Hot(
+        "prune: judge",
+        prune.JUDGE,
+        f"{LANES}, now(), now()",
+        {
+            "event_pkey",
+            "relayed_pkey",
+            "cursor_pkey",
+            "delivery_event_id_lane_id_key",
+            "notification_recipient_event_id_key",
+        },
+    ),
+    Hot(
+        "prune: lock inboxes",
+        prune.LOCK_INBOXES,
+        LANES,
+        {"event_pkey", "notification_recipient_event_id_key", "inbox_pkey"},
+    ),
+    Hot("prune: lock events", prune.LOCK_EVENTS, LANES, {"event_pkey"}),
+    Hot(
+        "prune: notifications",
+        prune.REMOVE_NOTIFICATIONS,
+        LANES,
+        {"event_pkey", "notification_recipient_event_id_key", "inbox_pkey"},
+    ),
+    Hot("prune: deliveries", prune.REMOVE_DELIVERIES, LANES, {"delivery_event_id_lane_id_key"}),
+    Hot("prune: relayed", prune.REMOVE_RELAYED, LANES, {"relayed_pkey"}),
+    Hot("prune: events", prune.REMOVE_EVENTS, LANES, {"event_pkey"}),
     Hot("migrate", linking.MIGRATE, f"{PEOPLE}, {LANES}", {"telegram_link_recipient"}),
     Hot(
         "refuse",
@@ -295,6 +325,8 @@ TOUCHED = [
     ("changes", "notification_pkey", 2 * 300),
     # the six that are unread
     ("read_all", "notification_unread", 6),
+    ("prune: page", "event_pkey", LIMIT),
+    ("prune: judge", "delivery_event_id_lane_id_key", 300),
 ]
 """How many rows of an index a statement may touch: it takes no more."""
 

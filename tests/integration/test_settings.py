@@ -35,6 +35,8 @@ SETTINGS = {
     "METRICS_TEXTFILE",
     "OPERATORS",
     "PAID_BROADCAST",
+    "RETENTION",
+    "RETENTION_UNREAD",
     "RETRY_SCHEDULE",
     "TELEGRAM_API_BASE",
     "UNLINK_GUARD_SHARE",
@@ -73,6 +75,7 @@ def test_what_is_not_set_has_the_documented_default(environment: Environment) ->
     waits = [wait.total_seconds() for wait in found.retry_schedule]
     assert waits == [5, 30, 120, 600, 3600, 21600]
     assert (found.operators, found.unlink_guard_share) == ((), 0.05)
+    assert (found.retention, found.retention_unread) == (timedelta(days=30), timedelta(days=180))
 
 
 def test_every_setting_comes_from_its_variable(environment: Environment) -> None:
@@ -86,6 +89,8 @@ def test_every_setting_comes_from_its_variable(environment: Environment) -> None
         RETRY_SCHEDULE="1,2.5",
         OPERATORS="op-1, Анна ,,op-1",
         UNLINK_GUARD_SHARE="1",
+        RETENTION="90m",
+        RETENTION_UNREAD="36500d",
         INSTANCE="w-1",
     )
     assert found.secret("DATABASE_URL") == "postgresql://a/b"
@@ -94,6 +99,7 @@ def test_every_setting_comes_from_its_variable(environment: Environment) -> None
     assert found.health_file == Path("/run/vestnik/health.json")
     assert found.retry_schedule == (timedelta(seconds=1), timedelta(seconds=2.5))
     assert (found.operators, found.unlink_guard_share) == (("op-1", "Анна"), 1)
+    assert (found.retention, found.retention_unread) == (timedelta(minutes=90), timedelta(days=36_500))
 
 
 @pytest.mark.parametrize("nobody", ["", " ", ",", " , ,"])
@@ -180,6 +186,11 @@ WRONG = [
     ("UNLINK_GUARD_SHARE", "1.01"),
     ("UNLINK_GUARD_SHARE", "nan"),
     ("UNLINK_GUARD_SHARE", "5%"),
+    ("RETENTION", "30"),
+    ("RETENTION", "-1d"),
+    ("RETENTION", ""),
+    ("RETENTION_UNREAD", "36501d"),
+    ("RETENTION_UNREAD", "9999999999d"),
     ("TELEGRAM_API_BASE", "telegram"),
     ("TELEGRAM_API_BASE", "ftp://telegram"),
 ]

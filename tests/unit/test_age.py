@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from workers.command.age import moment, spoken
+from workers.command.age import age, moment, spoken
 from workers.settings import SettingsError
 
 
@@ -43,3 +43,19 @@ def test_anything_else_is_refused_by_name(text: str) -> None:
 def test_an_age_is_said_in_its_two_largest_units(seconds: float, words: str) -> None:
     """How long something has lasted is said in its two largest units."""
     assert spoken(seconds) == words
+
+
+@pytest.mark.parametrize(
+    ("text", "length"),
+    [("0s", timedelta(0)), ("20s", timedelta(seconds=20)), ("90m", timedelta(minutes=90)), ("30d", timedelta(days=30))],
+)
+def test_an_age_is_a_length_of_time(text: str, length: timedelta) -> None:
+    """An age is so many seconds, minutes, hours or days."""
+    assert age("--older-than", text) == length
+
+
+@pytest.mark.parametrize("text", ["", "d", "30", "-1d", "1.5h", "1w", "36501d", "99999999999d", "٣d", "1d\n"])
+def test_what_is_no_age_is_refused_by_name(text: str) -> None:
+    """What is none, or longer than a hundred years, is refused with the option's name and what it should look like."""
+    with pytest.raises(SettingsError, match=r"^--older-than (.|\n)* such as 90m, 24h or 30d"):
+        age("--older-than", text)

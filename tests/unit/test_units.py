@@ -24,6 +24,7 @@ NEEDED = {
     "vestnik-bot.service": BASE,
     "vestnik-migrate.service": {"DATABASE_URL"},
     "vestnik-once.service": BASE,
+    "vestnik-prune.service": {"DATABASE_URL"},
     "vestnik-worker@.service": BASE,
 }
 """The secrets of each unit."""
@@ -73,7 +74,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_units_are_there() -> None:
     """The folder has the units that the documentation names."""
-    assert set(UNITS) == {*NEEDED, "vestnik-once.timer", "vestnik.target"}
+    assert set(UNITS) == {*NEEDED, "vestnik-once.timer", "vestnik-prune.timer", "vestnik.target"}
 
 
 @pytest.mark.parametrize("name", UNITS)

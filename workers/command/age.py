@@ -3,8 +3,8 @@
 from datetime import UTC, datetime, timedelta
 
 from workers.settings import SettingsError
+from workers.span import UNITS, span
 
-UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 LENGTHS_S = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
 
 
@@ -31,19 +31,17 @@ def moment(option: str, text: str) -> datetime:
         raise SettingsError(f"{option} {text} lies outside of all time") from None
 
 
-def length(option: str, text: str) -> timedelta:
-    """Read a length of time such as 90s, 15m, 24h.
+def age(option: str, text: str) -> timedelta:
+    """Read an age such as 90m, 24h, 7d.
 
     Raises:
         SettingsError: it is none; the message names the option.
 
     """
     try:
-        if text[-1:] in UNITS and text[:-1].isdecimal():
-            return timedelta(**{UNITS[text[-1]]: int(text[:-1])})
-    except OverflowError:
-        pass  # longer than all time
-    raise SettingsError(f"{option} {text} is no length of time such as 90s, 15m, 24h")
+        return span(text)
+    except ValueError as fault:
+        raise SettingsError(f"{option} {text} is malformed: {fault}") from None
 
 
 def spoken(seconds: float) -> str:

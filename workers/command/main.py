@@ -19,6 +19,7 @@ from workers.command import (
     people,
     print_health,
     proof,
+    prune,
     run,
     schema,
     unknown,
@@ -34,7 +35,23 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for part in (run, bot, api, demo, schema, event, look, print_health, proof, dead, unknown, doctor, people, links):
+for part in (
+    run,
+    bot,
+    api,
+    demo,
+    schema,
+    event,
+    look,
+    print_health,
+    proof,
+    dead,
+    unknown,
+    prune,
+    doctor,
+    people,
+    links,
+):
     part.add_to(app)
 
 SHORT = {"--once": ["worker", "--once"], "--watch": ["worker", "--watch"]}

@@ -8,7 +8,7 @@ import typer
 
 from health import Report, Status, Verdict, read
 from health.file import STALE
-from workers.command.age import length
+from workers.command.age import age
 from workers.command.output import Json, print_json
 from workers.settings import load
 
@@ -26,7 +26,7 @@ def print_health(
     as_json: Json = False,
 ) -> None:
     """Show health files, the worst first. Exits 0 healthy, 1 degraded, 2 unhealthy, stale or missing: as the worst."""
-    allowed = length("--max-age", max_age)
+    allowed = age("--max-age", max_age)
     reports = [(file, read(file, max_age=allowed)) for file in _files(places or [])]
     if not reports:
         typer.echo("vestnik: HEALTH_FILE is not set", err=True)

@@ -1,0 +1,67 @@
+"""The history of links: what has ended long ago goes, with the chat id in it and with its audit."""
+
+from datetime import datetime
+
+from outbox.database import Connection
+
+PAGE = 10_000
+"""Rows looked at in one statement: in the order of a key, so that age needs no index of its own."""
+
+# `skip locked`: whoever erases the person takes it away all the same
+LINKS = """
+with page as materialized (
+  select id from outbox.telegram_link where id > $1 order by id limit $2
+),
+ended as materialized (
+  select t.id, t.recipient from page p join outbox.telegram_link t on t.id = p.id
+  where t.unlinked_at <= $3 for update of t skip locked
+),
+told as materialized (
+  select a.id from ended e join outbox.link_audit a on a.recipient = e.recipient and a.link_id = e.id
+  for update of a skip locked
+),
+unheard as (
+  delete from outbox.link_audit where id = any(array(select id from told))
+),
+gone as (
+  delete from outbox.telegram_link where id = any(array(select id from ended)) returning id
+)
+select (select max(id) from page) as last, (select count(*) from gone) as gone
+"""
+
+# one that was made anew meanwhile is another one
+REQUESTS = """
+with page as materialized (
+  select recipient, token_hash, expires_at from outbox.binding_request where recipient > $1 order by recipient limit $2
+),
+gone as (
+  delete from outbox.binding_request b using page p
+  where p.expires_at <= $3 and b.recipient = p.recipient and b.token_hash = p.token_hash returning b.recipient
+)
+select (select max(recipient) from page) as last, (select count(*) from gone) as gone
+"""
+
+
+async def prune_links(conn: Connection, before: datetime, *, dry_run: bool = False) -> int:
+    """Take away links that ended before this, each with its audit; return how many."""
+    return await _prune(conn, LINKS, 0, before, dry_run=dry_run)
+
+
+async def prune_requests(conn: Connection, before: datetime, *, dry_run: bool = False) -> int:
+    """Take away binding requests whose time was over before this; return how many."""
+    return await _prune(conn, REQUESTS, "", before, dry_run=dry_run)
+
+
+async def _prune(conn: Connection, sql: str, start: int | str, before: datetime, *, dry_run: bool) -> int:
+    """Go through a table page by page, each in a transaction of its own that a dry run undoes."""
+    count = 0
+    last: int | str | None = start
+    while last is not None:
+        transaction = conn.transaction()
+        await transaction.start()
+        try:
+            last, gone = await conn.fetchrow(sql, last, PAGE, before) or (None, 0)
+        finally:
+            await (transaction.rollback() if dry_run else transaction.commit())
+        count += gone
+    return count

@@ -1,0 +1,88 @@
+"""`prune`: take away what has come to its end long ago."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+
+from outbox import link_history
+from outbox import prune as prune_
+from outbox.prune import Pruned
+from workers.command.age import age
+from workers.command.output import Json, print_facts, print_json
+from workers.command.session import database, run
+from workers.settings import load
+
+
+@dataclass(frozen=True, slots=True)
+class Tidied:
+    """What one run took away, or would take away."""
+
+    pruned: Pruned
+    ended_links: int
+    binding_requests: int
+
+
+def prune(
+    *,
+    older_than: Annotated[
+        str | None, typer.Option(metavar="AGE", help="How long ago it must have come to its end; default: RETENTION.")
+    ] = None,
+    unread_older_than: Annotated[
+        str | None,
+        typer.Option(metavar="AGE", help="How long to wait for a notification to be read; default: RETENTION_UNREAD."),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would go.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Take away events with all that was made of them, once nobody waits for anything of them any more."""
+    settings = load()
+    done = settings.retention if older_than is None else age("--older-than", older_than)
+    unread = settings.retention_unread if unread_older_than is None else age("--unread-older-than", unread_older_than)
+    tidied = run(_prune(prune_.Ages(done, unread), dry_run=dry_run))
+    _tell(tidied, dry_run=dry_run, as_json=as_json)
+    _warn(tidied.pruned)
+
+
+async def _prune(ages: prune_.Ages, *, dry_run: bool) -> Tidied:
+    async with database() as conn:
+        before = await prune_.cutoff(conn, ages)
+        return Tidied(
+            await prune_.prune(conn, before, dry_run=dry_run),
+            await link_history.prune_links(conn, before.unread, dry_run=dry_run),
+            await link_history.prune_requests(conn, before.done, dry_run=dry_run),
+        )
+
+
+def _tell(tidied: Tidied, *, dry_run: bool, as_json: bool) -> None:
+    pruned = tidied.pruned
+    removed = {
+        "events": pruned.events,
+        "deliveries": pruned.deliveries,
+        "notifications": pruned.notifications,
+        "unread": pruned.unread,
+        "ended_links": tidied.ended_links,
+        "binding_requests": tidied.binding_requests,
+    }
+    kept = {str(reason): count for reason, count in pruned.kept.items() if count}
+    if as_json:
+        print_json({"dry_run": dry_run, "removed": removed, "kept": kept, "behind": pruned.behind})
+        return
+    print_facts("would be removed" if dry_run else "removed", {n.replace("_", " "): c for n, c in removed.items()})
+    if kept:
+        print_facts("old enough, but kept", kept)
+
+
+def _warn(pruned: Pruned) -> None:
+    """Say on stderr which consumers hold events back: one that nobody needs any more would hold them for ever."""
+    for name, count in pruned.behind.items():
+        typer.echo(
+            f"vestnik: consumer {name!r} has not read {count:,} events that could go: let it pull, "
+            f"or forget it with `vestnik cursor drop {name}`",
+            err=True,
+        )
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add this command to the whole."""
+    app.command()(prune)
