@@ -7,7 +7,22 @@ import typer
 from health import VERSION, HealthError, configure
 from outbox.error import OutboxError
 from telegram.error import TelegramError
-from workers.command import api, bot, dead, demo, doctor, event, links, look, people, proof, run, schema, unknown
+from workers.command import (
+    api,
+    bot,
+    dead,
+    demo,
+    doctor,
+    event,
+    links,
+    look,
+    people,
+    proof,
+    run,
+    schema,
+    transfer,
+    unknown,
+)
 from workers.exit import Exit
 from workers.patience import OUT_OF_REACH, REFUSED
 from workers.settings import SettingsError
@@ -19,7 +34,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for part in (run, bot, api, demo, schema, event, look, proof, dead, unknown, doctor, people, links):
+for part in (run, bot, api, demo, schema, event, look, proof, dead, unknown, doctor, people, links, transfer):
     part.add_to(app)
 
 SHORT = {"--once": ["worker", "--once"], "--watch": ["worker", "--watch"]}
