@@ -44,7 +44,7 @@ async def leave_at_work(stage: Stage) -> None:
         await stage.emit(number, *PEOPLE)
     at = datetime.now(UTC) + timedelta(hours=1)
     await event.emit(stage.conn, TYPE, list(PEOPLE), payload(SCHEDULED), deliver_at=at)
-    await _relay(stage.conn)
+    await relay_all(stage.conn)
     assert len(await lane.claim(stage.conn, Channel.TELEGRAM, 1)) == 1
     await _read_half(stage.conn)
     await stage.conn.execute("select outbox.forget('gone')")
@@ -54,13 +54,14 @@ async def leave_at_work(stage: Stage) -> None:
     assert await stage.states() == STATES
 
 
-async def _relay(conn: Connection) -> None:
+async def relay_all(conn: Connection) -> None:
+    """Relay until nothing is left to look at."""
     while await cursor.peek(conn):
         await relay.step(conn, routes_of(load(MARKETPLACE / "catalog")))
 
 
 async def _end(conn: Connection, outcome: Outcome, decision: Decision) -> None:
-    await _relay(conn)
+    await relay_all(conn)
     claimed = await lane.claim(conn, Channel.TELEGRAM, 10)
     await record.record(conn, [Finish(one, outcome, decision) for one in claimed])
     await conn.execute("update outbox.lane set ready_at = '-infinity', paced_until = '-infinity'")
