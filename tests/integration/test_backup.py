@@ -216,3 +216,11 @@ def test_a_bucket_is_a_place_too(backups: Backups, store: Bucket, tmp_path: Path
     gone = backups.run(*to, RCLONE_S3_ENDPOINT="http://127.0.0.1:1", RCLONE_RETRIES="1", RCLONE_LOW_LEVEL_RETRIES="1")
     assert gone.code == 2
     assert [path.name for path in tmp_path.glob(".vestnik-backup.*")] == []
+
+
+def test_the_script_has_no_fault_that_shellcheck_knows() -> None:
+    """Shellcheck has nothing to say."""
+    program = shutil.which("shellcheck")
+    if program is None:
+        pytest.skip("shellcheck is missing; on Debian: apt-get install shellcheck")
+    assert subprocess.run([program, str(SCRIPT)], capture_output=True, text=True, check=False).stdout == ""

@@ -241,6 +241,30 @@ async def test_a_producer_waits_and_is_told(source_url: str, target_url: str, *,
     await app.close()
 
 
+@pytest.mark.parametrize("known", [False, True], ids=["new", "prepared"])
+async def test_a_worker_that_begins_meanwhile_waits_and_refuses(
+    source_url: str, target_url: str, *, known: bool
+) -> None:
+    """Who looks at the cursor while the copy runs, as a worker does before it begins, gets no answer until the end."""
+    worker = await plain(source_url)
+    waiting: list[asyncio.Task[object]] = []
+
+    async def begin() -> None:
+        async with worker.transaction():
+            await cursor.lock(worker)
+
+    def meanwhile(line: str) -> None:
+        if line == "copied attempt":
+            waiting.append(asyncio.get_running_loop().create_task(begin()))
+
+    if known:
+        await begin()
+    await move(source_url, target_url, meanwhile=meanwhile)
+    with pytest.raises(ForeignClusterError, match=MOVED):
+        await waiting[0]
+    await worker.close()
+
+
 async def test_a_producer_that_does_not_end_is_named(
     source_url: str, target_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
