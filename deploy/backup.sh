@@ -190,8 +190,9 @@ check() {
   pg pg_restore --list "$work/$name.dump" | grep ' TABLE DATA outbox event ' >/dev/null ||
     end 1 "the dump does not hold outbox.event"
   pg pg_restore --file=/dev/null "$work/$name.dump" || end 1 "the dump cannot be read to its end"
-  (cd "$work" && sha256sum "$name.dump" "$name.roles.sql" "$name.owner.sql" >"$name.sha256")
 }
+
+sum_up() { (cd "$work" && sha256sum "$name.dump" "$name.roles.sql" "$name.owner.sql" >"$name.sha256"); }
 
 # A backup counts as good once its .sha256 is there, which is written last and taken away first.
 good() { list | sed -n "s/^\(vestnik-$what-[0-9]\{8\}T[0-9.]\{10\}Z\)\.sha256\$/\1/p" | sort -r; }
@@ -235,9 +236,10 @@ tidy
 work=$(mktemp -d "$folder/.vestnik-backup.XXXXXX") || end 1 "$folder cannot be written into"
 name=vestnik-$what-$(date -u +%Y%m%dT%H%M%S.%3NZ)
 dump
+check
 write_roles
 write_owner
-check
+sum_up
 size=$(stat --format=%s "$work/$name.dump")
 store
 prune

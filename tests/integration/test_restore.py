@@ -13,7 +13,9 @@ import pytest
 from outbox.database import Connection, connect
 from tests.integration.installation import TO_RELAY, another, delivered, hasten, leave_at_work, relay_all, totals
 from tests.integration.stage import PATIENCE_S, PROJECT, Finished, Stage
+from tests.integration.test_deliver import run as deliver_all
 from workers.engine import Postgres
+from workers.parts import Parts
 
 PAGE = (PROJECT / "docs" / "backup-restore.md").read_text(encoding="utf-8")
 BACKUP, RESTORE, GO_ON, LET_EXPIRE, TRANSFER = re.findall(r"^```\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
@@ -117,13 +119,13 @@ async def test_a_backup_comes_back(
     await there.conn.close()
 
 
-async def test_what_must_not_go_out_again_expires(stage: Stage, commands: Path) -> None:
+async def test_what_must_not_go_out_again_expires(stage: Stage, parts: Parts, commands: Path) -> None:
     """A delivery that was let expire before the workers start is not sent, and is accounted for."""
     await stage.people({"anna": 11, "boris": 12})
     await stage.emit(1, "anna", "boris")
     await relay_all(stage.conn)
     assert type_in(LET_EXPIRE, commands, **stage.environment).code == 0
-    assert stage.run("worker", "--once").code == 0
+    await deliver_all(parts)
     assert await stage.states() == {"sent": 1, "expired": 1}
     assert (await stage.arrived(11), await stage.arrived(12)) == ([1], [])
 

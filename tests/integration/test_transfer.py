@@ -149,6 +149,26 @@ async def test_another_version_of_postgresql(
         await conn.close()
 
 
+async def test_others_may_work_in_the_targets_cluster(source_url: str, target_url: str) -> None:
+    """Transactions that other databases of the target's cluster end meanwhile hide no event from the relay."""
+    other = await plain(target_url)
+    ids: list[asyncio.Task[str]] = []
+
+    def meanwhile(line: str) -> None:
+        if line.startswith(("copied", "compared")) and (not ids or ids[-1].done()):
+            ids.append(asyncio.get_running_loop().create_task(other.execute("select pg_current_xact_id()")))
+
+    done = await move(source_url, target_url, meanwhile=meanwhile)
+    await asyncio.gather(*ids)
+    await other.close()
+    conn = await connect(target_url)
+    assert done.to_relay == TO_RELAY
+    await step(conn, {})
+    # all seven but the one whose time has not come
+    assert await conn.fetchval("select count(*) from outbox.relayed") == 6
+    await conn.close()
+
+
 async def broken(url: str, table: str, body: str) -> None:
     """Make the schema of a target in which a trigger does something to every row of a table."""
     conn = await connect(url)
