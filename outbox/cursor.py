@@ -78,7 +78,8 @@ async def peek(conn: Connection, consumer: str = RELAY) -> bool:
 
 FIND = """
 select low::text, high::text, at_xid::text, at_id,
-  system_identifier <> (select system_identifier from pg_control_system()) as foreign_cluster
+  system_identifier <> (select system_identifier from pg_control_system()) as foreign_cluster,
+  system_identifier = 0 as moved_away -- outbox.fence
 from outbox.cursor where consumer = $1
 """
 LOCK = FIND + "for update skip locked"
@@ -115,6 +116,11 @@ async def _guarded(conn: Connection, consumer: str, sql: str) -> Window | None:
     if row is None:
         return None
     now, ahead = await conn.fetchrow(NOW, row["high"]) or ("", True)
+    if row["moved_away"]:
+        raise ForeignClusterError(
+            "this installation has moved to another database with `vestnik transfer`, and goes on there. Only if "
+            "nothing was begun there yet, `vestnik cursor rebase` opens this one again"
+        )
     if row["foreign_cluster"] or ahead:
         found = "was written in another cluster" if row["foreign_cluster"] else "is ahead of this cluster"
         raise ForeignClusterError(

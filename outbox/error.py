@@ -17,6 +17,10 @@ class MigrationError(OutboxError):
     """The schema cannot be brought up to date, or has drifted."""
 
 
+class TransferError(OutboxError):
+    """An installation cannot be moved into another database; the message says in what state both are."""
+
+
 class ForeignClusterError(OutboxError):
     """The cursor belongs to another cluster, or to a later state of this one: see `vestnik cursor rebase`."""
 

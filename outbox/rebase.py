@@ -4,6 +4,7 @@ The transaction ids of the events, and with them all cursors, are another cluste
 an id of this one, and all cursors start below it.
 """
 
+from outbox import fence
 from outbox.database import Connection
 
 SEEN = "select pg_current_snapshot()::text"
@@ -51,14 +52,16 @@ set low = $1::text::pg_snapshot, high = $1::text::pg_snapshot, at_xid = '0', at_
 """
 
 
-async def rebase(conn: Connection) -> int:
+async def rebase(conn: Connection, seen: str | None = None) -> int:
     """Start fresh windows in this cluster with what was not yet read; return how many events are to be relayed.
 
     What one consumer has not read comes again to the others; the relay's ledger keeps it from relaying twice. The
-    new snapshot is taken before this transaction has an id, so that the id, which the events get, is above it.
+    new snapshot is taken before this transaction has an id, so that the id, which the events get, is above it; whoever
+    has written before in the same transaction hands in the one that was `seen` before.
     """
     async with conn.transaction():
-        seen = await conn.fetchval(SEEN)
+        seen = seen or await conn.fetchval(SEEN)
+        await fence.open_again(conn)
         await conn.execute(LOCK)
         await conn.execute(REBASE_EVENTS, seen)
         await conn.execute(UNSCHEDULE)

@@ -189,8 +189,27 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
 
     """
     values: dict[str, Any] = {name: text for name in SECRETS if (text := _from_file(name, environment)) is not None}
+    return _made({name.lower(): text for name, text in values.items()})
+
+
+def postgres_url(text: str, name: str) -> str:
+    """Hold a URL that was given by hand to what DATABASE_URL may be.
+
+    Raises:
+        SettingsError: it is malformed; the message calls it by that name.
+
+    """
+    if not text:
+        raise SettingsError(f"{name} is empty")
     try:
-        return Settings(**{name.lower(): text for name, text in values.items()})
+        return _made({"database_url": text}).secret("DATABASE_URL")
+    except SettingsError as fault:
+        raise SettingsError(str(fault).replace("DATABASE_URL", name, 1)) from None
+
+
+def _made(values: dict[str, Any]) -> Settings:
+    try:
+        return Settings(**values)
     except ValidationError as invalid:
         fault = invalid.errors(include_input=False, include_url=False, include_context=False)[0]
         name = str(fault["loc"][0]).upper()

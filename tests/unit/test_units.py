@@ -17,9 +17,10 @@ UNITS = sorted(path.name for pattern in ("*.service", "*.timer", "*.target") for
 SERVICES = [name for name in UNITS if name.endswith(".service")]
 STAYING = ["vestnik-api.service", "vestnik-bot.service", "vestnik-worker@.service"]
 WORST_EXPOSURE = 1.5
-PROGRAM = "opt/vestnik/current/bin/vestnik"
+PROGRAMS = ("vestnik", "vestnik-backup")
 BASE = {"DATABASE_URL", "REDIS_URL", "TELEGRAM_BOT_TOKEN"}
 NEEDED = {
+    "vestnik-backup.service": {"DATABASE_URL"},
     "vestnik-api.service": {*BASE, "INBOX_JWT_SECRET", "OUTBOX_CONSUMER_SECRET"},
     "vestnik-bot.service": BASE,
     "vestnik-migrate.service": {"DATABASE_URL"},
@@ -65,16 +66,23 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     system.mkdir(parents=True, exist_ok=True)
     for name in UNITS:
         shutil.copy(FOLDER / name, system)
-    program = made / PROGRAM
-    program.parent.mkdir(parents=True)
-    program.write_text("#!/bin/sh\n")
-    program.chmod(0o755)
+    folder = made / "opt/vestnik/current/bin"
+    folder.mkdir(parents=True)
+    for program in PROGRAMS:
+        (folder / program).write_text("#!/bin/sh\n")
+        (folder / program).chmod(0o755)
     return made
 
 
 def test_the_units_are_there() -> None:
     """The folder has the units that the documentation names."""
-    assert set(UNITS) == {*NEEDED, "vestnik-once.timer", "vestnik-prune.timer", "vestnik.target"}
+    assert set(UNITS) == {
+        *NEEDED,
+        "vestnik-backup.timer",
+        "vestnik-once.timer",
+        "vestnik-prune.timer",
+        "vestnik.target",
+    }
 
 
 @pytest.mark.parametrize("name", UNITS)

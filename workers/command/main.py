@@ -22,6 +22,7 @@ from workers.command import (
     prune,
     run,
     schema,
+    transfer,
     unknown,
 )
 from workers.exit import Exit
@@ -51,6 +52,7 @@ for part in (
     doctor,
     people,
     links,
+    transfer,
 ):
     part.add_to(app)
 
