@@ -31,6 +31,7 @@ NAMES = [
     "0010_notification_unread",
     "0011_event_bounded",
     "0012_event_bounded_checked",
+    "0016_traceparent",
 ]
 
 
@@ -74,6 +75,7 @@ async def test_migrate_tells_what_has_changed(stage: Stage) -> None:
         ("0010_notification_unread", "applied"),
         ("0011_event_bounded", "applied"),
         ("0012_event_bounded_checked", "applied"),
+        ("0016_traceparent", "applied"),
     ]
     assert stage.run("migrate", "--check").code == 1
     stopped = stage.run("migrate")

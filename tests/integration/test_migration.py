@@ -28,6 +28,7 @@ NAMES = [
     "0010_notification_unread",
     "0011_event_bounded",
     "0012_event_bounded_checked",
+    "0016_traceparent",
 ]
 
 
@@ -108,6 +109,7 @@ async def test_status_after_migrate(conn: Connection) -> None:
         (10, "0010_notification_unread", Standing.APPLIED),
         (11, "0011_event_bounded", Standing.APPLIED),
         (12, "0012_event_bounded_checked", Standing.APPLIED),
+        (16, "0016_traceparent", Standing.APPLIED),
     ]
     assert all(one.applied_at is not None for one in found)
 

@@ -71,6 +71,7 @@ def test_the_wheel_holds_all_that_is_not_python(wheel: Path) -> None:
         "outbox/migrations/0010_notification_unread.sql",
         "outbox/migrations/0011_event_bounded.sql",
         "outbox/migrations/0012_event_bounded_checked.sql",
+        "outbox/migrations/0016_traceparent.sql",
         "outbox/own_catalog.toml",
         "inapp/web/api.js",
         "inapp/web/button.js",
