@@ -10,7 +10,7 @@ from health import get_logger
 from outbox import record
 from outbox.delivery import State
 from outbox.outcome import Reason, Retry, Snooze, Unknown
-from outbox.record import Finish, Recorded
+from outbox.record import Finish, LinkMoves, Recorded
 from workers.ending import log_end
 from workers.parts import Parts
 from workers.patience import Backoff, PostgresOutOfReachError, watching_postgres
@@ -103,8 +103,7 @@ def count(parts: Parts, finishes: Sequence[Finish], recorded: Recorded) -> None:
         if isinstance(outcome, Unknown):
             counters.unknown += 1
     metrics.limiter_denied.labels("chat").inc(recorded.paced)
-    for reason, number in recorded.skipped.items():
-        log.info("deliveries_skipped", reason=reason, count=number)
+    _log_links(recorded.links)
 
 
 def _log_lost(finish: Finish) -> None:
@@ -117,3 +116,14 @@ def _log_lost(finish: Finish) -> None:
         delivery_id=claimed.delivery_id,
         attempt=claimed.attempts + 1,
     )
+
+
+def _log_links(links: LinkMoves) -> None:
+    for reason, number in links.skipped.items():
+        log.info("deliveries_skipped", reason=reason, count=number)
+    for state, number in links.closed.items():
+        log.info("links_closed", state=state, count=number)
+    if links.restored:
+        log.warning("links_restored", count=links.restored)
+    if links.migrated:
+        log.info("links_migrated", count=links.migrated)
