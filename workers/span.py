@@ -1,7 +1,7 @@
 """What a worker's spans say: of an attempt, in the trace that its event belongs to, and of a batch of the relay."""
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 
 from health import Span, Spans
 from outbox.decision import Decision
@@ -22,12 +22,16 @@ RELAY = {
     "messaging.operation.type": "receive",
 }
 
+UNSEEN = Span()
+"""Where nobody watches, an attempt costs nothing for its span."""
 NO_FAULT = frozenset({Reason.QUIET_HOURS, Reason.DIGEST, Reason.EXPIRED, Reason.NO_LINK})
 """Why something is not sent although all is well."""
 
 
 def of_attempt(spans: Spans, claimed: Claimed) -> AbstractContextManager[Span]:
     """Watch one attempt, as a child of the span in which its event was emitted."""
+    if spans.tracer is None:
+        return nullcontext(UNSEEN)
     parent = None if claimed.traceparent is None else Traceparent.read(claimed.traceparent)
     facts = {
         **DELIVER,
@@ -42,6 +46,8 @@ def of_attempt(spans: Spans, claimed: Claimed) -> AbstractContextManager[Span]:
 
 def tell_attempt(span: Span, outcome: Outcome, decision: Decision, carried: Sequence[Claimed]) -> None:
     """Say what came of it, and for which other events its message was sent."""
+    if span is UNSEEN:
+        return
     facts = {
         "vestnik.outcome": type(outcome).__name__.lower(),
         "vestnik.state": decision.state,
