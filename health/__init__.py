@@ -1,4 +1,4 @@
-"""How the system shows itself: metrics, log, checks, health file, probes, word to systemd. Imports nothing of ours.
+"""How the system shows itself: metrics, log, spans, checks, health file, probes, systemd. Imports nothing of ours.
 
 Nothing of this package lets a person's data or a secret out: log lines pass a gate with a closed list of fields,
 the health file holds words of the code and numbers, metrics have no ids in their labels.
@@ -14,14 +14,17 @@ from health.file import Report, Verdict, keep, read, write
 from health.log import Format, bound, configure, get_logger
 from health.metrics import Metrics
 from health.notify import Notifier
+from health.sample import Sample
+from health.span import Span, Spans, find_spans
 from health.textfile import SUFFIX as TEXTFILE_SUFFIX
 from health.textfile import write_textfile
 from health.version import VERSION
 
 if TYPE_CHECKING:
-    from health.http import build_app, listen, metrics_router, port_of, probe_router, serve
+    from health.http import NO_TELEMETRY, build_app, listen, metrics_router, port_of, probe_router, serve
 
 __all__ = [
+    "NO_TELEMETRY",
     "TEXTFILE_SUFFIX",
     "VERSION",
     "BindError",
@@ -36,12 +39,16 @@ __all__ = [
     "Metrics",
     "Notifier",
     "Report",
+    "Sample",
     "ServeError",
+    "Span",
+    "Spans",
     "Status",
     "Verdict",
     "bound",
     "build_app",
     "configure",
+    "find_spans",
     "get_logger",
     "keep",
     "listen",
@@ -55,7 +62,7 @@ __all__ = [
     "write_textfile",
 ]
 
-_HTTP = ("build_app", "listen", "metrics_router", "port_of", "probe_router", "serve")
+_HTTP = ("NO_TELEMETRY", "build_app", "listen", "metrics_router", "port_of", "probe_router", "serve")
 
 
 def __getattr__(name: str) -> object:

@@ -13,7 +13,7 @@ REDACTED = "[redacted]"
 WORD = re.compile(r"[a-z][a-z0-9_]{0,99}")
 """An event name, a reason, a field's name."""
 
-BOUND = frozenset({"service", "instance", "request_id", "event_id", "delivery_id", "attempt", "reason"})
+BOUND = frozenset({"service", "instance", "request_id", "trace_id", "event_id", "delivery_id", "attempt", "reason"})
 """What is bound once and repeated on every line that it concerns."""
 
 OPERATIONAL = frozenset(
@@ -25,8 +25,8 @@ OPERATIONAL = frozenset(
         # how much
         "attempts", "batch", "bytes", "claimed", "closed", "count", "dead", "deliveries", "discarded", "due",
         "events", "expired", "failed", "free", "granted", "held", "limit", "lost", "notifications", "pending",
-        "position", "rate", "read", "recipients", "rejected", "relayed", "replayed", "retried", "rows", "sent",
-        "settled", "skipped", "streams", "total", "unknown", "unrouted", "wanted", "workers", "written",
+        "position", "rate", "read", "recipients", "rejected", "relayed", "replayed", "retried", "rows", "sample",
+        "sent", "settled", "skipped", "streams", "total", "unknown", "unrouted", "wanted", "workers", "written",
         # how long
         "age_seconds", "delay_seconds", "lag_seconds", "latency_ms", "retry_after", "seconds", "timeout_seconds",
         # process, place and fault

@@ -5,11 +5,15 @@ from datetime import UTC, datetime
 
 from structlog.typing import EventDict
 
-from health.fault import fault_of
+from health.fault import fault_of, fingerprint
 from health.field import ALLOWED, class_name, clean, word
 
 MALFORMED = "malformed_log_event"
 """Stands in the place of an event that is no snake_case word: it may be an interpolated text."""
+FAULTS = frozenset({"error", "critical"})
+"""Levels whose lines have a fingerprint, with an exception or without one."""
+TOLD_APART = ("event", "reason", "error", "logger")
+"""What tells faults without an exception apart."""
 NAMES = 20
 """How many dropped fields are named at most."""
 
@@ -28,7 +32,8 @@ class Gate:
             "event": word(fields.pop("event", None), MALFORMED),
             **self._identity,
         }
-        fault = fault_of(fields.pop("exc_info", None))
+        exc_info = fields.pop("exc_info", None)
+        fault = fault_of(exc_info)
         dropped = []
         for name, value in fields.items():
             if name in self._identity:
@@ -38,6 +43,8 @@ class Gate:
             else:
                 dropped.append(word(name, "malformed"))
         line.update(fault)
+        if fault or level in FAULTS:
+            line["fingerprint"] = fingerprint(exc_info, *(line.get(name) for name in TOLD_APART))
         if dropped:
             line["dropped_fields"] = sorted(set(dropped))[:NAMES]
         return line

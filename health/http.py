@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 
 import uvicorn
 from fastapi import APIRouter, FastAPI, Response
@@ -17,18 +18,23 @@ from starlette.types import ASGIApp
 from health.check import Health, Status
 from health.error import BindError, ServeError
 
+if TYPE_CHECKING:
+    from fastapi.telemetry import TelemetryConfig
+
 GRACE = timedelta(seconds=5)
 """How long an open request may go on after the order to stop; a live stream never ends by itself."""
 TAKEN_WITHIN = timedelta(seconds=60)
 """A client that takes nothing of what was sent for so long is cut off: else it would hold its connection for ever."""
 WAITING = 128
 """Connections that may wait to be accepted."""
+NO_TELEMETRY: "TelemetryConfig" = {"tracing": False, "metrics": False, "logs": False}
+"""For each FastAPI: where OpenTelemetry is set up, its own would tell paths, queries and what exceptions say."""
 _FRESH = {"Cache-Control": "no-store"}
 
 
 def build_app(health: Health, registry: CollectorRegistry) -> FastAPI:
     """Build the application of METRICS_BIND: probes and metrics."""
-    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, telemetry=NO_TELEMETRY)
     app.include_router(probe_router(health))
     app.include_router(metrics_router(registry))
     return app

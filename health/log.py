@@ -82,12 +82,19 @@ def get_logger() -> FilteringBoundLogger:
 def bound(
     *,
     request_id: str | None = None,
+    trace_id: str | None = None,
     event_id: int | None = None,
     delivery_id: int | None = None,
     attempt: int | None = None,
 ) -> Iterator[None]:
     """Put what is known onto every line that this task logs inside the block, libraries' lines included."""
-    known = {"request_id": request_id, "event_id": event_id, "delivery_id": delivery_id, "attempt": attempt}
+    known = {
+        "request_id": request_id,
+        "trace_id": trace_id,
+        "event_id": event_id,
+        "delivery_id": delivery_id,
+        "attempt": attempt,
+    }
     with bound_contextvars(**{name: value for name, value in known.items() if value is not None}):
         yield
 

@@ -107,7 +107,7 @@ select xid::text, id, document, seen from (
   cross join lateral (
     select json_build_object(
       'id', e.id, 'type', e.type, 'recipients', e.recipients, 'payload', e.payload,
-      'requestId', e.request_id, 'dedupeKey', e.dedupe_key,
+      'requestId', e.request_id, 'traceparent', e.traceparent, 'dedupeKey', e.dedupe_key,
       'createdAt', to_char(e.created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
       'deliverAt', to_char(e.deliver_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
       'expiresAt', to_char(e.expires_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')

@@ -12,7 +12,7 @@ from outbox.outcome import Delivered, Outcome, Reject, Retry, Snooze, Unknown
 
 # the payload of as many as a message could list; the rest is only counted
 FOLLOWING = """
-select d.id, d.event_id, d.attempts, d.expires_at, d.reason, e.type, e.request_id, e.created_at,
+select d.id, d.event_id, d.attempts, d.expires_at, d.reason, e.type, e.request_id, e.traceparent, e.created_at,
   case when d.place <= $4 then e.payload::text else '' end as payload,
   coalesce(
     d.state = 'pending' and e.type = any($5::text[]) and d.reason is distinct from 'digest'
@@ -47,6 +47,7 @@ async def following(
             reason=row["reason"],
             type=row["type"],
             request_id=row["request_id"],
+            traceparent=row["traceparent"],
             emitted_at=row["created_at"],
             payload=row["payload"],
         )

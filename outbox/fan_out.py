@@ -68,6 +68,8 @@ class Written:
 
     notifications: int = 0
     deliveries: int = 0
+    skipped: int = 0
+    """Of the deliveries: those that were born so."""
     lanes: int = 0
     """Lanes that got work."""
     recipients: Collection[str] = ()
@@ -85,7 +87,8 @@ async def fan_out(conn: Connection, routes: Mapping[str, Route], events: Sequenc
     plan = _plan(routed, people)
     recipients = await _notify(conn, plan.notifications)
     lanes = await _queue(conn, plan.deliveries, people)
-    return Written(len(plan.notifications), len(plan.deliveries), lanes, recipients)
+    skipped = sum(planned.skip is not None for planned in plan.deliveries)
+    return Written(len(plan.notifications), len(plan.deliveries), skipped, lanes, recipients)
 
 
 RELAYED = "select event_id from outbox.relayed where event_id = any($1::bigint[])"

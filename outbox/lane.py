@@ -59,6 +59,8 @@ class Claimed:
     """Something urgent waits in its lane, perhaps behind it."""
     quiet: str | None = None
     """What its person has chosen for quiet hours, for `outbox.quiet_hours` to read; None for most: they do nothing."""
+    traceparent: str | None = None
+    """The trace that its event belongs to, for `outbox.traceparent` to read; None for most."""
 
 
 # due lane -> leased; head: pending -> sending. Urgent lanes first, then of each type as many as its share allows.
@@ -99,7 +101,8 @@ select held.id as lane_id, held.token, s.id as delivery_id, s.event_id, held.rec
     -- held until later and here all the same: something behind it cannot wait, so it goes without a sound
     case when s.reason = 'quiet_hours' and s.due_at > now() then 'silent' else r.quiet end,
     r.quiet_from, r.quiet_until, coalesce(r.zone, r.timezone)
-  )::text end as quiet
+  )::text end as quiet,
+  e.traceparent
 from held
 left join sending s on s.lane_id = held.id
 left join outbox.event e on e.id = s.event_id
@@ -208,7 +211,7 @@ returning l.id as lane_id, l.token, l.recipient
 LOAD_SENDING = """
 select a.lane_id, a.token, d.id as delivery_id, d.event_id, d.recipient, d.attempts, d.expires_at,
   e.type, e.payload::text, e.request_id, e.created_at as emitted_at, null, null::bigint, null::bigint,
-  now() as claimed_at, null, null, null, true
+  now() as claimed_at, null, null, null, true, false, null, e.traceparent
 from unnest($1::bigint[], $2::bigint[]) a (lane_id, token)
 join outbox.delivery d on d.lane_id = a.lane_id and d.phase = 'open' and d.state = 'sending'
 join outbox.event e on e.id = d.event_id

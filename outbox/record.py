@@ -1,7 +1,7 @@
 """Recording: ends attempts, each under the token of its claim, many in one transaction."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -48,13 +48,26 @@ class Finish:
 
 
 @dataclass(frozen=True, slots=True)
+class LinkMoves:
+    """What was written about chats."""
+
+    skipped: Counter[str] = field(default_factory=Counter)
+    """Deliveries that waited behind a chat which cannot be written to, by reason."""
+    closed: Counter[str] = field(default_factory=Counter)
+    """Links that are not written to any more, by their state."""
+    restored: int = 0
+    """Links that are written to again, since so many refusals were our own fault."""
+    migrated: int = 0
+    """Links whose chat has a new id."""
+
+
+@dataclass(frozen=True, slots=True)
 class Recorded:
     """What a call of `record` wrote."""
 
     won: frozenset[int] = frozenset()
     """Deliveries whose attempt was recorded; the others' lease was lost."""
-    skipped: Counter[str] = field(default_factory=Counter)
-    """Deliveries that waited behind a chat which cannot be written to, by reason."""
+    links: LinkMoves = field(default_factory=LinkMoves)
     paced: int = 0
     """Lanes whose next delivery waits for nothing but the chat's pace."""
 
@@ -89,13 +102,13 @@ async def record(conn: Connection, finishes: Sequence[Finish]) -> Recorded:
         kept = [finish for finish in held if finish.claimed.delivery_id in won]
         await _add_attempts(conn, kept)
         await _pace(conn, kept)
-        skipped = await _change_links(conn, kept)
+        links = await _change_links(conn, kept)
         await _keep_live(conn, kept)
         await own_event.emit_all(conn, [told for finish in kept for told in finish.tell])
         # last and in a statement of its own: only so does it see what the relay added before our lock
         lanes = {finish.claimed.lane_id: finish.claimed.token for finish in kept}
         paced = await release(conn, list(lanes), list(lanes.values()))
-    return Recorded(won, skipped, paced)
+    return Recorded(won, links, paced)
 
 
 def _columns(finishes: Sequence[Finish]) -> tuple[list[object], ...]:
@@ -143,7 +156,7 @@ async def _keep_live(conn: Connection, finishes: Sequence[Finish]) -> None:
         await live_message.put(conn, messages)
 
 
-async def _change_links(conn: Connection, finishes: Sequence[Finish]) -> Counter[str]:
+async def _change_links(conn: Connection, finishes: Sequence[Finish]) -> LinkMoves:
     moved = {f.claimed.recipient: f.migrate_to for f in finishes if f.migrate_to is not None}
     if moved:
         await link.migrate(conn, moved)
@@ -151,11 +164,11 @@ async def _change_links(conn: Connection, finishes: Sequence[Finish]) -> Counter
     if well:
         await link.clear(conn, well)
     refused = [_refusal(f, f.link) for f in finishes if f.link is not None]
-    skipped = await _close(conn, finishes, refused) if refused else Counter()
+    closed = await link.refuse(conn, refused) if refused else {}
+    skipped = await _skip_behind(conn, finishes, closed)
     within = max((f.restore_links for f in finishes), default=NO_TIME)
-    if within:
-        await link.restore(conn, within)
-    return skipped
+    restored = await link.restore(conn, within) if within else 0
+    return LinkMoves(skipped, Counter(closed.values()), restored, len(moved))
 
 
 def _proves_well(finish: Finish) -> bool:
@@ -167,8 +180,7 @@ def _refusal(finish: Finish, state: LinkState) -> Refusal:
     return Refusal(finish.claimed.recipient, finish.outcome.reason or state, state, finish.link_after)
 
 
-async def _close(conn: Connection, finishes: Sequence[Finish], refused: Sequence[Refusal]) -> Counter[str]:
-    """Write what was refused, and skip what waits behind a chat that cannot be written to any more."""
-    closed = await link.refuse(conn, refused)
+async def _skip_behind(conn: Connection, finishes: Sequence[Finish], closed: Mapping[str, str]) -> Counter[str]:
+    """Skip what waits behind a chat that cannot be written to any more."""
     lanes = {f.claimed.lane_id: closed[f.claimed.recipient] for f in finishes if f.claimed.recipient in closed}
     return await waiting.skip(conn, lanes)

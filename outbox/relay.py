@@ -18,6 +18,10 @@ class Batch:
 
     relayed: Mapping[str, int] = field(default_factory=dict)
     """Events by type."""
+    first: int | None = None
+    """Id of one of them."""
+    scheduled: int = 0
+    """Events read whose time has not come."""
     unrouted: int = 0
     written: Written = NOTHING
     oldest: datetime | None = None
@@ -73,6 +77,8 @@ async def step(conn: Connection, routes: Mapping[str, Route], limit: int = EVENT
     types = Counter(event.type for event in due)
     return Batch(
         relayed=types,
+        first=due[0].id if due else None,
+        scheduled=len(later),
         unrouted=sum(count for name, count in types.items() if name not in routes),
         written=written,
         oldest=min((event.created_at for event in due), default=None),

@@ -4,7 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import asyncpg
+
 from outbox.database import FREE_PLANNER, Connection
+from outbox.traceparent import trace_id_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,8 @@ class Step:
     """Who ordered it."""
     message_id: int | None = None
     """Of a delivery that is sent: the message that carried it, alone or with others."""
+    trace_id: str | None = None
+    """Of an event: the distributed trace that it belongs to."""
 
 
 FIND_EVENTS = """
@@ -38,12 +43,17 @@ union
 select event_id from outbox.delivery where id = $1
 """
 
-FIND_REQUEST = "select id from outbox.event where request_id = $1"
+FIND_REQUEST = """
+select id from outbox.event
+where request_id = $1 or $1 ~ '^[0-9a-f]{32}$' and substr(traceparent, 4, 32) = $1
+"""
 
 STEPS = """
 select s.*, case when s.what = 'settled' then (
   select d.message_id from outbox.delivery d where d.id = s.delivery_id and d.state = 'sent'
-) end as message_id from (
+) end as message_id, case when s.what = 'emitted' then (
+  select e.traceparent from outbox.event e where e.id = s.event_id
+) end as traceparent from (
 select e.created_at as at, 'emitted' as what, e.id as event_id, null::bigint as delivery_id, null as channel,
   null as recipient, null as state, null as reason, null::real as seconds, null as phase, false as resent,
   null as operator
@@ -88,7 +98,7 @@ order by at, event_id,
 
 
 async def trace(conn: Connection, wanted: str) -> Sequence[Step]:
-    """Find an event id, a delivery id or a request id; a number is looked for as each of them."""
+    """Find an event id, a delivery id, a request id or a trace id; a number is looked for as each of them."""
     async with conn.transaction(readonly=True):
         await conn.execute(FREE_PLANNER)
         return await _trace(conn, wanted)
@@ -98,4 +108,9 @@ async def _trace(conn: Connection, wanted: str) -> Sequence[Step]:
     rows = await conn.fetch(FIND_REQUEST, wanted)
     if wanted.isdecimal() and int(wanted) < 2**63:
         rows += await conn.fetch(FIND_EVENTS, int(wanted))
-    return [Step(*row) for row in await conn.fetch(STEPS, [row["id"] for row in rows])]
+    return [_step(row) for row in await conn.fetch(STEPS, [row["id"] for row in rows])]
+
+
+def _step(row: asyncpg.Record) -> Step:
+    *facts, traceparent = row
+    return Step(*(*facts, trace_id_of(traceparent)))

@@ -16,6 +16,7 @@ from health import (
     Notifier,
     Status,
     build_app,
+    find_spans,
     get_logger,
     keep,
     listen,
@@ -84,6 +85,8 @@ async def furnish(settings: Settings, health: Health) -> AsyncIterator[Api]:
         bot_username=bot_name(settings),
         mini_app_user=mini_app_user(settings),
         origins=settings.inbox_origins,
+        sample=settings.sample,
+        spans=find_spans(),
     )
     try:
         yield Api(world, redis)

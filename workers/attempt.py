@@ -8,12 +8,14 @@ from outbox.outcome import Reason, Reject, Retry, Snooze, Unknown
 from outbox.payload import PayloadError
 from outbox.record import Finish
 from outbox.text import TemplateFault
+from outbox.traceparent import trace_id_of
 from telegram import Verdict
-from workers.ending import decide_for, end_carried, log_end, own_events, refused_as_digest
+from workers.ending import decide_for, end_carried, own_events, refused_as_digest
 from workers.fold import fold
 from workers.parts import Parts
 from workers.post import Post, write
 from workers.quiet import quiet_for
+from workers.span import of_attempt, tell_attempt
 
 log = get_logger()
 
@@ -29,12 +31,14 @@ async def attempt(parts: Parts, claimed: Claimed, *, probe: bool = False) -> lis
     The head's end comes first, then those of what its message carried. `probe`: it is the one attempt that tries
     whether an opened gate holds.
     """
-    with bound(
+    known = bound(
         request_id=claimed.request_id,
+        trace_id=trace_id_of(claimed.traceparent),
         event_id=claimed.event_id,
         delivery_id=claimed.delivery_id,
         attempt=claimed.attempts + 1,
-    ):
+    )
+    with known, of_attempt(parts.spans, claimed) as span:
         sent, post = await _send(parts, claimed)
         verdict = await parts.bot.heed(claimed, sent, probe=probe)
         if post.carried:
@@ -43,7 +47,7 @@ async def attempt(parts: Parts, claimed: Claimed, *, probe: bool = False) -> lis
         if verdict.degraded is not None:
             parts.metrics.messages_degraded.labels(claimed.type, verdict.degraded).inc()
             log.warning("message_degraded", type=claimed.type, part=verdict.degraded)
-        log_end(decision)
+        tell_attempt(span, verdict.outcome, decision, post.carried)
     end = Finish(
         claimed,
         verdict.outcome,

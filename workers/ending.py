@@ -4,7 +4,7 @@ import random
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from health import bound, get_logger
+from health import Sample, get_logger
 from outbox import digest, own_event
 from outbox.decision import Decision, OnUnknown, Policy, decide
 from outbox.delivery import State
@@ -12,6 +12,7 @@ from outbox.lane import Claimed
 from outbox.outcome import Outcome, Reason, Reject, Snooze
 from outbox.own_event import OwnEvent
 from outbox.record import Finish
+from outbox.traceparent import trace_id_of
 from telegram import LinkChange, Verdict
 from workers.parts import Parts
 
@@ -50,17 +51,10 @@ def refused_as_digest(verdict: Verdict) -> Verdict:
 
 def end_carried(parts: Parts, claimed: Claimed, verdict: Verdict) -> Finish:
     """End what the message listed besides its head: it arrived, or nobody knows, or it waits as before."""
-    with bound(
-        request_id=claimed.request_id,
-        event_id=claimed.event_id,
-        delivery_id=claimed.delivery_id,
-        attempt=claimed.attempts + 1,
-    ):
-        outcome = digest.of_carried(verdict.outcome)
-        decision = decide_for(parts, claimed, outcome)
-        if isinstance(outcome, Snooze) and decision.state is State.PENDING and outcome.reason is not Reason.DIGEST:
-            decision = replace(decision, reason=Reason(claimed.reason) if claimed.reason else None)
-        log_end(decision)
+    outcome = digest.of_carried(verdict.outcome)
+    decision = decide_for(parts, claimed, outcome)
+    if isinstance(outcome, Snooze) and decision.state is State.PENDING and outcome.reason is not Reason.DIGEST:
+        decision = replace(decision, reason=Reason(claimed.reason) if claimed.reason else None)
     return Finish(
         claimed,
         outcome,
@@ -71,16 +65,33 @@ def end_carried(parts: Parts, claimed: Claimed, verdict: Verdict) -> Finish:
     )
 
 
-def log_end(decision: Decision) -> None:
-    """State what became of a delivery."""
+def log_end(finish: Finish, sample: Sample) -> None:
+    """State what became of a delivery, once that is written; of those that were simply sent a sample."""
+    decision = finish.decision
     match decision.state:
         case State.SENT:
-            log.info("delivery_sent")
+            if sample.takes(finish.claimed.request_id, finish.claimed.event_id):
+                log.info("delivery_sent", **_known(finish), **sample.mark)
         case State.PENDING:
             # that somebody sleeps is no fault
             tell = log.info if decision.reason is Reason.QUIET_HOURS else log.warning
-            tell("delivery_postponed", reason=decision.reason, delay_seconds=decision.delay.total_seconds())
+            tell("delivery_postponed", **_known(finish), delay_seconds=decision.delay.total_seconds())
         case State.DEAD:
-            log.error("delivery_died", reason=decision.reason)
+            log.error("delivery_died", **_known(finish))
         case _:
-            log.warning("delivery_ended", state=decision.state, reason=decision.reason)
+            log.warning("delivery_ended", **_known(finish), state=decision.state)
+
+
+def _known(finish: Finish) -> dict[str, object]:
+    """List what every line about the end of an attempt has."""
+    claimed, reason = finish.claimed, finish.decision.reason
+    known = {
+        "request_id": claimed.request_id,
+        "trace_id": trace_id_of(claimed.traceparent),
+        "event_id": claimed.event_id,
+        "delivery_id": claimed.delivery_id,
+        "attempt": claimed.attempts + 1,
+        "outcome": type(finish.outcome).__name__.lower(),
+        "reason": reason,
+    }
+    return {name: value for name, value in known.items() if value is not None}

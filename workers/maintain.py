@@ -64,7 +64,8 @@ async def settle(parts: Parts, conn: Connection) -> int:
         finishes = [_lost(parts, claimed) for claimed in taken]
         recorded = await record.record(conn, finishes)
         count(parts, finishes, recorded)
-        log.warning("leases_settled", count=len(recorded.won))
+        if recorded.won:
+            log.warning("leases_settled", count=len(recorded.won))
     return len(taken)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from prometheus_client import CollectorRegistry
 from redis.asyncio import Redis
 
-from health import Health, Metrics
+from health import Health, Metrics, Sample, Spans, find_spans
 from inapp.signal import Signal
 from outbox.catalog import Catalog
 from outbox.catalog import load as load_catalog
@@ -51,6 +51,9 @@ class Parts:
     in_flight: int
     metrics: Metrics
     health: Health
+    sample: Sample = field(default_factory=Sample)
+    """Which lines about success are written."""
+    spans: Spans = field(default_factory=Spans)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     """Set once, when the process is to end: nothing new is begun."""
     stop_by: float | None = None
@@ -127,6 +130,8 @@ async def wire(settings: Settings, health: Health) -> AsyncIterator[Parts]:
             in_flight=in_flight,
             metrics=metrics,
             health=health,
+            sample=settings.sample,
+            spans=find_spans(),
             out_of_reach=out_of_reach,
         )
     finally:

@@ -4,7 +4,19 @@ import asyncio
 
 from fastapi import FastAPI
 
-from health import CheckName, Health, Notifier, Status, build_app, get_logger, keep, listen, probe_router, serve
+from health import (
+    NO_TELEMETRY,
+    CheckName,
+    Health,
+    Notifier,
+    Status,
+    build_app,
+    get_logger,
+    keep,
+    listen,
+    probe_router,
+    serve,
+)
 from telegram.bot import Poller, WebhookKeeper, introduce, path_of, publish_commands, secret_of, webhook_router
 from workers.desk import Desk, furnish
 from workers.foundation import Foundation
@@ -93,6 +105,6 @@ def _apps(desk: Desk) -> dict[str, FastAPI]:
 
 
 def _build_probes(desk: Desk) -> FastAPI:
-    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, telemetry=NO_TELEMETRY)
     app.include_router(probe_router(desk.health))
     return app

@@ -10,7 +10,8 @@ from health import get_logger
 from outbox import record
 from outbox.delivery import State
 from outbox.outcome import Reason, Retry, Snooze, Unknown
-from outbox.record import Finish, Recorded
+from outbox.record import Finish, LinkMoves, Recorded
+from workers.ending import log_end
 from workers.parts import Parts
 from workers.patience import Backoff, PostgresOutOfReachError, watching_postgres
 
@@ -82,8 +83,9 @@ def count(parts: Parts, finishes: Sequence[Finish], recorded: Recorded) -> None:
         channel = "telegram"
         if finish.claimed.delivery_id not in recorded.won:
             metrics.lease_lost.inc()
-            log.warning("lease_lost", delivery_id=finish.claimed.delivery_id)
+            _log_lost(finish)
             continue
+        log_end(finish, parts.sample)
         outcome, decision = finish.outcome, finish.decision
         metrics.deliveries.labels(channel, type(outcome).__name__.lower(), decision.reason or "").inc()
         if decision.possible_duplicate:
@@ -101,5 +103,27 @@ def count(parts: Parts, finishes: Sequence[Finish], recorded: Recorded) -> None:
         if isinstance(outcome, Unknown):
             counters.unknown += 1
     metrics.limiter_denied.labels("chat").inc(recorded.paced)
-    for reason, number in recorded.skipped.items():
+    _log_links(recorded.links)
+
+
+def _log_lost(finish: Finish) -> None:
+    """Say that an attempt came too late to be recorded: whoever has the lease now records the delivery."""
+    claimed = finish.claimed
+    log.warning(
+        "lease_lost",
+        request_id=claimed.request_id,
+        event_id=claimed.event_id,
+        delivery_id=claimed.delivery_id,
+        attempt=claimed.attempts + 1,
+    )
+
+
+def _log_links(links: LinkMoves) -> None:
+    for reason, number in links.skipped.items():
         log.info("deliveries_skipped", reason=reason, count=number)
+    for state, number in links.closed.items():
+        log.info("links_closed", state=state, count=number)
+    if links.restored:
+        log.warning("links_restored", count=links.restored)
+    if links.migrated:
+        log.info("links_migrated", count=links.migrated)

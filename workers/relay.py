@@ -1,5 +1,6 @@
 """The relay's slice: fan out as long as there is something, then sleep until somebody emits."""
 
+import time
 from datetime import UTC, datetime
 
 from health import Check, CheckName, Status, get_logger
@@ -10,6 +11,7 @@ from outbox.relay import Batch
 from workers.parts import Parts
 from workers.patience import Backoff, PostgresOutOfReachError, wait_for, watching_postgres
 from workers.slice import Slice
+from workers.span import note_batch
 
 log = get_logger()
 
@@ -62,12 +64,14 @@ async def _relay(parts: Parts, turn: Slice) -> bool:
             if not turn.once:
                 await _sleep(parts, turn, conn)
             return True
+        began = time.time_ns()
         batch = await relay.step(conn, parts.routes)
     if batch is None:
         await wait_for(parts.stopping, LOOK_EVERY_S if turn.once else STAND_BY_S)
         return False
     parts.signal.send(batch.written.recipients)
     _note(parts, batch)
+    note_batch(parts.spans, batch, began)
     return False
 
 
@@ -87,6 +91,7 @@ def _note(parts: Parts, batch: Batch) -> None:
     for name, count in batch.relayed.items():
         label = name if name in parts.routes else "unrouted"
         parts.metrics.events_relayed.labels(label).inc(count)
+    _log(parts, batch)
     if batch.unrouted:
         log.warning("events_unrouted", count=batch.unrouted)
     parts.metrics.deliveries.labels("inapp", "delivered", "").inc(batch.written.notifications)
@@ -95,6 +100,24 @@ def _note(parts: Parts, batch: Batch) -> None:
         parts.metrics.relay_lag_seconds.set((datetime.now(UTC) - batch.oldest).total_seconds())
     if batch.written.lanes:
         parts.lanes_waiting.set()
+
+
+def _log(parts: Parts, batch: Batch) -> None:
+    """State what became of the events; of batches a sample, as of whatever simply succeeds."""
+    if batch.scheduled:
+        log.info("events_scheduled", count=batch.scheduled)
+    if batch.first is None or not parts.sample.takes(None, batch.first):
+        return
+    count, written = sum(batch.relayed.values()), batch.written
+    log.info(
+        "events_relayed",
+        count=count,
+        notifications=written.notifications,
+        deliveries=written.deliveries,
+        skipped=written.skipped,
+        **({"event_id": batch.first} if count == 1 else {}),
+        **parts.sample.mark,
+    )
 
 
 def _fine(parts: Parts) -> None:

@@ -13,8 +13,9 @@ from pydantic import Field, HttpUrl, SecretStr, ValidationError, ValidationInfo,
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from health import TEXTFILE_SUFFIX
+from health.sample import Sample
 from outbox.decision import SCHEDULE
-from workers.span import span
+from workers.duration import duration
 
 SECRETS = ("DATABASE_URL", "REDIS_URL", "TELEGRAM_BOT_TOKEN", "OUTBOX_CONSUMER_SECRET", "INBOX_JWT_SECRET")
 
@@ -28,6 +29,8 @@ SHAPES = {
 
 ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:\d+)?|https?://\[[0-9a-f:]+\](:\d+)?")
 
+PAID_SAMPLE = 0.01
+"""A thousand messages a second would be 20 GB of log a day."""
 LONGEST_DELAY_S = 30 * 24 * 3600
 MOST_OPERATORS = 1000
 """An event has 10,000 recipients at the most; one that cannot be emitted would stop what it tells about."""
@@ -58,6 +61,8 @@ class Settings(BaseSettings):
     """Where `worker --once` leaves its metrics for node_exporter."""
     log_level: str = "info"
     log_format: str = "json"
+    log_sample: float | None = Field(default=None, ge=0, le=1, allow_inf_nan=False)
+    """Share of the requests of which every line is written, of the others only faults; see `sample`."""
     bot_rate: float = Field(default=25, gt=0, allow_inf_nan=False)
     """Messages per second of the bot in all."""
     chat_rate: float = Field(default=1, gt=0, allow_inf_nan=False)
@@ -111,7 +116,7 @@ class Settings(BaseSettings):
     @field_validator("retention", "retention_unread", mode="before")
     @classmethod
     def _measure(cls, value: object) -> object:
-        return span(value) if isinstance(value, str) else value
+        return duration(value) if isinstance(value, str) else value
 
     @field_validator("inbox_origins", mode="before")
     @classmethod
@@ -165,6 +170,13 @@ class Settings(BaseSettings):
         if not several:
             raise SettingsError(f"{name} is malformed: it holds nothing but space")
         return several
+
+    @property
+    def sample(self) -> Sample:
+        """Which lines about success are written: by default all, in paid broadcast one of a hundred requests."""
+        if self.log_sample is not None:
+            return Sample(self.log_sample)
+        return Sample(PAID_SAMPLE) if self.paid_broadcast else Sample()
 
     @property
     def api_base(self) -> str:

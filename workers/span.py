@@ -1,26 +1,77 @@
-"""Spans of time as an operator writes them: 90m, 24h, 30d."""
+"""What a worker's spans say: of an attempt, in the trace that its event belongs to, and of a batch of the relay."""
 
-import re
-from datetime import timedelta
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 
-UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-SPAN = re.compile(r"([0-9]{1,10})([smhd])")
-LONGEST = timedelta(days=36_500)
-WORDS = "it must be an age such as 90m, 24h or 30d, at most 36500d"
+from health import Span, Spans
+from outbox.decision import Decision
+from outbox.lane import Claimed
+from outbox.outcome import Delivered, Outcome, Reason
+from outbox.relay import Batch
+from outbox.traceparent import Traceparent
+
+DELIVER = {
+    "messaging.system": "vestnik",
+    "messaging.operation.name": "deliver",
+    "messaging.operation.type": "process",
+    "messaging.destination.name": "telegram",
+}
+RELAY = {
+    "messaging.system": "vestnik",
+    "messaging.operation.name": "relay",
+    "messaging.operation.type": "receive",
+}
+
+UNSEEN = Span()
+"""Where nobody watches, an attempt costs nothing for its span."""
+NO_FAULT = frozenset({Reason.QUIET_HOURS, Reason.DIGEST, Reason.EXPIRED, Reason.NO_LINK})
+"""Why something is not sent although all is well."""
 
 
-def span(text: str) -> timedelta:
-    """Read a span.
+def of_attempt(spans: Spans, claimed: Claimed) -> AbstractContextManager[Span]:
+    """Watch one attempt, as a child of the span in which its event was emitted."""
+    if spans.tracer is None:
+        return nullcontext(UNSEEN)
+    parent = None if claimed.traceparent is None else Traceparent.read(claimed.traceparent)
+    facts = {
+        **DELIVER,
+        "messaging.message.id": str(claimed.event_id),
+        "vestnik.type": claimed.type,
+        "vestnik.delivery_id": claimed.delivery_id,
+        "vestnik.request_id": claimed.request_id,
+        "vestnik.attempt": claimed.attempts + 1,
+    }
+    return spans.of("deliver telegram", "CONSUMER", facts, None if parent is None else str(parent))
 
-    Raises:
-        ValueError: it is none, or longer than a hundred years.
 
+def tell_attempt(span: Span, outcome: Outcome, decision: Decision, carried: Sequence[Claimed]) -> None:
+    """Say what came of it, and for which other events its message was sent."""
+    if span is UNSEEN:
+        return
+    facts = {
+        "vestnik.outcome": type(outcome).__name__.lower(),
+        "vestnik.state": decision.state,
+        "vestnik.reason": decision.reason,
+    }
+    span.tell({**facts, "messaging.batch.message_count": 1 + len(carried)} if carried else facts)
+    for one in carried:
+        if (other := Traceparent.read(one.traceparent)) is not None:
+            span.link(str(other))
+    if not isinstance(outcome, Delivered) and outcome.reason not in NO_FAULT:
+        span.fail(outcome.reason)
+
+
+def note_batch(spans: Spans, batch: Batch, began: int) -> None:
+    """Show a batch that has been relayed; `began` is the time in nanoseconds.
+
+    It stands for itself: its events are of many traces, and read without them.
     """
-    found = SPAN.fullmatch(text)
-    if found is None:
-        raise ValueError(WORDS)
-    # the seconds are counted as a number: a timedelta would overflow before it can be compared
-    length = int(found[1]) * timedelta(**{UNITS[found[2]]: 1}).total_seconds()
-    if length > LONGEST.total_seconds():
-        raise ValueError(WORDS)
-    return timedelta(seconds=length)
+    if batch.first is None:
+        return
+    facts = {
+        **RELAY,
+        "messaging.batch.message_count": sum(batch.relayed.values()),
+        "vestnik.notifications": batch.written.notifications,
+        "vestnik.deliveries": batch.written.deliveries,
+    }
+    spans.note("relay", "CONSUMER", facts, began)

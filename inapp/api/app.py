@@ -3,12 +3,14 @@
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
-from health import VERSION, probe_router
+from health import NO_TELEMETRY, VERSION, probe_router
 from inapp.api import consumers, documentation, events, notifications, preferences, sessions, stream, telegram, web
 from inapp.api.body import BodyLimit
 from inapp.api.envelope import install
 from inapp.api.request_id import HEADER, RequestIds
 from inapp.api.surroundings import Surroundings
+from inapp.api.trace import HEADER as TRACE
+from inapp.api.trace import Traces
 from inapp.api.traffic import Traffic
 
 ROUTERS = (notifications, stream, preferences, telegram, sessions, events, consumers, web)
@@ -24,6 +26,7 @@ def build_api(world: Surroundings) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        telemetry=NO_TELEMETRY,
     )
     app.state.surroundings = world
     install(app)
@@ -34,12 +37,13 @@ def build_api(world: Surroundings) -> FastAPI:
     # the last one is the outermost: a fault's answer has the origin and the id too
     app.add_middleware(BodyLimit)
     app.add_middleware(Traffic, metrics=world.metrics)
+    app.add_middleware(Traces, spans=world.spans)
     if world.origins:
         app.add_middleware(
             CORSMiddleware,
             allow_origins=list(world.origins),
             allow_methods=["GET", "POST", "PUT", "DELETE"],
-            allow_headers=["Authorization", "Content-Type", "Last-Event-ID", HEADER],
+            allow_headers=["Authorization", "Content-Type", "Last-Event-ID", HEADER, TRACE],
             expose_headers=[HEADER, "Retry-After"],
         )
     app.add_middleware(RequestIds)

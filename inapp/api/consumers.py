@@ -65,6 +65,8 @@ class PulledEvent(Model):
     recipients: list[str]
     payload: dict[str, Any]
     request_id: str | None
+    traceparent: str | None
+    """W3C Trace Context: the trace that the event belongs to."""
     dedupe_key: str | None
     created_at: datetime
     deliver_at: datetime | None

@@ -10,11 +10,11 @@ from fastapi import APIRouter, Body, Header
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, ConfigDict, Discriminator, Field, Tag
 
 from health import get_logger
-from inapp.api import request_id
+from inapp.api import request_id, trace
 from inapp.api.access import ApplicationOnly, World
 from inapp.api.envelope import Answer, Model, answer, responses
 from inapp.api.error import ApiError, Code
-from outbox import event
+from outbox import event, traceparent
 from outbox.database import Connection
 from outbox.error import InvalidEventError
 
@@ -101,7 +101,8 @@ async def emit(
         ids = await _emit(world, given.events, "events[{}]: ")
     else:
         ids = await _emit(world, [_keyed(given, idempotency_key)], "")
-    log.info("events_emitted", count=len(ids))
+    if world.sample.takes(request_id.current()):
+        log.info("events_emitted", count=len(ids), **world.sample.mark)
     return answer(Emitted(ids=ids))
 
 
@@ -122,6 +123,8 @@ def _keyed(one: NewEvent, key: str | None) -> NewEvent:
 async def _emit(world: World, events: Sequence[NewEvent], place: str) -> list[int]:
     try:
         async with world.pool.acquire() as conn, conn.transaction():
+            if (place_in_trace := trace.current()) is not None:
+                await traceparent.bind(conn, place_in_trace)
             return [await _emit_one(conn, one, place.format(index)) for index, one in enumerate(events)]
     except asyncpg.DeadlockDetectedError:
         raise ApiError(

@@ -6,6 +6,7 @@ from typing import Annotated, Self
 from fastapi import APIRouter, Query
 from pydantic import Field, StrictInt
 
+from health import get_logger
 from inapp import notification, page_cursor, reading
 from inapp.api.access import Person, World
 from inapp.api.envelope import Answer, Model, answer, responses
@@ -15,6 +16,7 @@ from inapp.notification import LIMIT, Notification
 from inapp.page_cursor import PageCursorError
 from inapp.reading import Read
 
+log = get_logger()
 router = APIRouter(prefix="/api/notifications", tags=["notifications"])
 
 MOST = 100
@@ -120,6 +122,7 @@ async def read_one(person: Person, world: World, id: int) -> Answer[ReadAnswer]:
 def _answer(world: Surroundings, person: str, done: Read) -> Answer[ReadAnswer]:
     """Say how the inbox stands, and tell the other windows of the person."""
     if done.changed:
+        log.info("notifications_read", count=done.changed)
         world.signal.send([person])
     return answer(ReadAnswer(unread=done.unread, version=done.version, changed=done.changed))
 

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter
 from pydantic import ConfigDict, Field, StrictBool, StringConstraints
 
+from health import get_logger
 from inapp import preference
 from inapp.api.access import Person, World
 from inapp.api.envelope import Answer, Model, answer, responses
@@ -18,6 +19,7 @@ from outbox.database import Connection
 from outbox.language import language_key
 from outbox.preference import Preferences, Quiet, Switch
 
+log = get_logger()
 router = APIRouter(prefix="/api/preferences", tags=["preferences"])
 
 Clock = Annotated[str, StringConstraints(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
@@ -112,6 +114,7 @@ async def put_preferences(change: PreferencesChange, person: Person, world: Worl
         if "language" in change.model_fields_set:
             await store.set_language(conn, person, language)
         chosen = await store.read(conn, person)
+    log.info("preferences_changed")
     return answer(_shown(chosen, world.catalog))
 
 

@@ -1,11 +1,11 @@
 """What the endpoints stand on, made once by the shell and handed in."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from fastapi import Request
 
-from health import Health, Metrics
+from health import Health, Metrics, Sample, Spans
 from inapp.hub import Hub
 from inapp.rate import Rate
 from inapp.session import Tokens
@@ -39,6 +39,9 @@ class Surroundings:
     """Check a Mini App's `initData`; give the Telegram user's id, None where it does not hold."""
     origins: Sequence[str] = ()
     """Web origins whose pages may call."""
+    sample: Sample = field(default_factory=Sample)
+    """Which lines about success are written."""
+    spans: Spans = field(default_factory=Spans)
 
 
 async def surroundings(request: Request) -> Surroundings:

@@ -5,6 +5,7 @@ from datetime import datetime
 from fastapi import APIRouter
 from pydantic import Field
 
+from health import get_logger
 from inapp.api.access import Person, World
 from inapp.api.envelope import Answer, Model, answer, responses
 from inapp.api.error import ApiError, Code
@@ -12,6 +13,7 @@ from inapp.api.surroundings import Surroundings
 from outbox import binding, link
 from outbox.link import How, Link, LinkState
 
+log = get_logger()
 router = APIRouter(prefix="/api/telegram", tags=["telegram"])
 
 ASK_AGAIN_S = 5
@@ -46,6 +48,7 @@ async def post_binding(person: Person, world: World) -> Answer[Binding]:
     name = await _bot_name(world)
     async with world.pool.acquire() as conn:
         made = await binding.make(conn, person)
+    log.info("binding_requested")
     return answer(Binding(url=binding.address(world.link_base, name, made.token), expires_at=made.expires_at))
 
 
@@ -61,8 +64,8 @@ async def delete_link(person: Person, world: World) -> Answer[LinkedChat]:
     """Unlink the person's chat, if there is one; what waits for it is not sent."""
     async with world.pool.acquire() as conn:
         found = await link.of_recipient(conn, person)
-        if found is not None:
-            await link.disconnect(conn, found, How.API)
+        if found is not None and await link.disconnect(conn, found, How.API):
+            log.info("chat_unlinked")
         # they may have linked another one just now
         return answer(_shown(await link.of_recipient(conn, person)))
 

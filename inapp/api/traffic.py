@@ -14,6 +14,11 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 """Whoever calls may invent others: they would each be a series of its own."""
 
 
+def known_method(method: str) -> str:
+    """Name a request's method."""
+    return method if method in METHODS else "other"
+
+
 class Traffic:
     """Answer for whatever fails, and count what is answered.
 
@@ -52,7 +57,7 @@ class Traffic:
             self._note(scope["method"], status, time.monotonic() - began)
 
     def _note(self, method: str, status: int, seconds: float) -> None:
-        method = method if method in METHODS else "other"
+        method = known_method(method)
         # 0: whoever asked has gone before there was an answer
         self._metrics.http_requests.labels(method, str(status)).inc()
         log.debug("request_answered", method=method, status=status, latency_ms=round(seconds * 1000, 1))

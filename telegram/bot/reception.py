@@ -7,7 +7,7 @@ from typing import Protocol, TypeVar
 
 from aiogram import Dispatcher
 
-from health import Metrics, get_logger
+from health import Metrics, bound, get_logger
 from outbox import update
 from outbox.catalog import Catalog
 from outbox.database import Connection
@@ -73,8 +73,9 @@ class Reception:
             self._count(OTHER, "unreadable")
             log.warning("update_unreadable")
             return
-        async with self.turns.of(incoming.chat_id):
-            await self._handle(incoming)
+        with bound(request_id=f"update-{incoming.update.update_id}"):
+            async with self.turns.of(incoming.chat_id):
+                await self._handle(incoming)
 
     async def _handle(self, incoming: Incoming) -> None:
         for _ in range(TRIES):

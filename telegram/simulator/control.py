@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import FastAPI, HTTPException
 from pydantic import BaseModel, ConfigDict, Field
 
+from health import NO_TELEMETRY
 from telegram.simulator.chat import Chat, ChatState, ChatType, type_of
 from telegram.simulator.chat_member import change_state
 from telegram.simulator.fault import Fault, FaultKind
@@ -61,7 +62,7 @@ class FaultOrder(BaseModel):
 
 def build_control(world: World) -> FastAPI:
     """Build the control API over one world."""
-    app = FastAPI(title="Vestnik simulator", openapi_url=None)
+    app = FastAPI(title="Vestnik simulator", openapi_url=None, telemetry=NO_TELEMETRY)
     for add_routes in (_add_chats, add_people, _add_journal, _add_faults, add_page):
         add_routes(app, world)
     return app

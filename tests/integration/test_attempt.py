@@ -1,6 +1,5 @@
 """Attempts on real parts: what an answer does to the link, to the other messages and to the metrics."""
 
-from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
@@ -97,7 +96,7 @@ async def test_a_message_without_its_markup_is_counted_by_type(stage: Stage, par
 
 async def test_lanes_that_only_their_pace_holds_back_are_counted(parts: Parts) -> None:
     """The limiter's metric tells chats from the bot."""
-    count(parts, [], Recorded(frozenset(), Counter(), paced=3))
+    count(parts, [], Recorded(paced=3))
     assert parts.metrics.registry.get_sample_value("vestnik_limiter_denied_total", {"scope": "chat"}) == 3
 
 

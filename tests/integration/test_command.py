@@ -32,6 +32,7 @@ NAMES = [
     "0011_event_bounded",
     "0012_event_bounded_checked",
     "0013_gauge",
+    "0014_traceparent",
 ]
 
 
@@ -76,6 +77,7 @@ async def test_migrate_tells_what_has_changed(stage: Stage) -> None:
         ("0011_event_bounded", "applied"),
         ("0012_event_bounded_checked", "applied"),
         ("0013_gauge", "applied"),
+        ("0014_traceparent", "applied"),
     ]
     assert stage.run("migrate", "--check").code == 1
     stopped = stage.run("migrate")

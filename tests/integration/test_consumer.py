@@ -296,6 +296,7 @@ async def test_an_event_is_handed_out_as_it_was_written(conn: Connection) -> Non
         "recipients": ["bob", "ann"],
         "payload": {"text": 'Ромашка "🌼"'},
         "requestId": "r",
+        "traceparent": None,
         "dedupeKey": "k",
         "createdAt": "2030-01-02T03:04:05.060700Z",
         "deliverAt": None,

@@ -81,7 +81,7 @@ async def test_a_blocked_chat_gets_nothing_more(conn: Connection) -> None:
     anna = next(one for one in await claim(conn) if one.recipient == "anna")
     recorded = await record.record(conn, [ended(anna, Reject(Reason.BLOCKED), link=LinkState.BLOCKED)])
     assert recorded.won == {anna.delivery_id}
-    assert recorded.skipped == {"blocked": 2}
+    assert recorded.links.skipped == {"blocked": 2}
     rows = await conn.fetch("select recipient, state, reason from outbox.delivery order by recipient, id")
     assert [tuple(row) for row in rows] == [
         ("anna", "dead", "blocked"),

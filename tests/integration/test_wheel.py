@@ -72,6 +72,7 @@ def test_the_wheel_holds_all_that_is_not_python(wheel: Path) -> None:
         "outbox/migrations/0011_event_bounded.sql",
         "outbox/migrations/0012_event_bounded_checked.sql",
         "outbox/migrations/0013_gauge.sql",
+        "outbox/migrations/0014_traceparent.sql",
         "outbox/migrations/shape.json",
         "outbox/own_catalog.toml",
         "inapp/web/api.js",

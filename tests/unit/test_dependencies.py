@@ -9,7 +9,11 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "dependencies.md").read_text(encoding="utf-8")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-LISTED = {"To run": PROJECT["dependencies"], "To develop": PROJECT["optional-dependencies"]["dev"]}
+LISTED = {
+    "To run": PROJECT["dependencies"],
+    "To watch with OpenTelemetry (`vestnik[otel]`)": PROJECT["optional-dependencies"]["otel"],
+    "To develop": PROJECT["optional-dependencies"]["dev"],
+}
 
 
 def lines(heading: str) -> list[list[str]]:

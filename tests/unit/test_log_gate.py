@@ -42,7 +42,7 @@ def test_a_line_says_when_how_grave_what_and_who() -> None:
 
 def test_the_bound_fields_are_the_contracts() -> None:
     """The fields that the contract binds are all allowed."""
-    contract = {"service", "instance", "request_id", "event_id", "delivery_id", "attempt", "reason"}
+    contract = {"service", "instance", "request_id", "trace_id", "event_id", "delivery_id", "attempt", "reason"}
     assert contract == BOUND
     assert contract <= ALLOWED
 

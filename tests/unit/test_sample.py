@@ -1,38 +1,63 @@
-"""Where the sample of the deliveries looks."""
+"""The sample takes or leaves a request by its id alone."""
 
 import pytest
 
-from outbox.sample import pieces
+from health import Sample
+from workers.settings import load
 
 
-@pytest.mark.parametrize("newest", [1, 255, 256, 257, 4_095, 4_096, 70_001, 5_000_000, 10**12 + 7])
-def test_the_pieces_cover_all_ids(newest: int) -> None:
-    """Each id up to the newest is in one piece, and in one only."""
-    lows, highs = pieces(newest)
-    assert highs[0] == newest + 1
-    assert lows[-1] == 0
-    assert highs[1:] == lows[:-1]
-    assert all(low < high for low, high in zip(lows, highs, strict=True))
+def test_by_default_everything_is_taken() -> None:
+    """Without a share each line is written, and none is marked."""
+    every = Sample()
+    assert all(every.takes(f"r-{number}", number) for number in range(1000))
+    assert every.mark == {}
 
 
-def test_an_empty_outbox_has_one_piece() -> None:
-    """Where no delivery was born yet, only the id that is never given is looked for."""
-    assert pieces(0) == ([0], [1])
+def test_with_a_share_of_nothing_no_success_is_told() -> None:
+    """0 leaves all of them out."""
+    assert not any(Sample(0).takes(None, number) for number in range(1000))
 
 
-def test_the_pieces_stay_where_they_are() -> None:
-    """A hundred more deliveries move none but the newest pieces: what a look reads, the next one finds in memory."""
-    before, after = set(pieces(5_000_000)[0]), set(pieces(5_000_100)[0])
-    assert len(before - after) <= 4
+@pytest.mark.parametrize("share", [0.01, 0.1, 0.5])
+@pytest.mark.parametrize("kind", ["request", "event"])
+def test_as_many_are_taken_as_the_share_says(share: float, kind: str) -> None:
+    """Of 20,000 ids in a row the share is taken, a tenth of it more or less, and each line says the share."""
+    sample = Sample(share)
+    ids = range(5_000_000, 5_020_000)
+    taken = sum(sample.takes(f"order-{id_}" if kind == "request" else None, id_) for id_ in ids)
+    assert 0.9 * share < taken / 20_000 < 1.1 * share
+    assert sample.mark == {"sample": share}
 
 
-@pytest.mark.parametrize(("newest", "most"), [(5_000_000, 200), (10**9, 320)])
-def test_there_are_few_pieces(newest: int, most: int) -> None:
-    """A hundred times as many deliveries are looked at in hardly more places."""
-    assert len(pieces(newest)[0]) <= most
+def test_a_request_is_taken_as_a_whole() -> None:
+    """What belongs to one request is taken or left together, whichever event it is about; another process agrees."""
+    sample = Sample(0.5)
+    for request in ("a", "b", "order-17", "Заказ"):
+        assert {sample.takes(request, event_id) for event_id in range(100)} == {Sample(0.5).takes(request)}
+    assert {sample.takes(f"r-{number}") for number in range(20)} == {True, False}
 
 
-def test_the_newest_are_looked_at_most_closely() -> None:
-    """A piece is no larger than a sixteenth of its distance to the newest id, or 256 ids."""
-    newest = 5_000_000
-    assert all(high - low <= max(256, (newest + 1 - high) / 16) for low, high in zip(*pieces(newest), strict=True))
+def test_who_is_in_a_small_sample_is_in_a_larger_one() -> None:
+    """Raising the share adds requests and drops none."""
+    small, large = Sample(0.1), Sample(0.3)
+    assert all(large.takes(None, number) for number in range(5000) if small.takes(None, number))
+
+
+@pytest.mark.parametrize(
+    ("given", "share"),
+    [
+        ({}, 1),
+        ({"PAID_BROADCAST": "true"}, 0.01),
+        ({"LOG_SAMPLE": "0.2"}, 0.2),
+        ({"LOG_SAMPLE": "1", "PAID_BROADCAST": "true"}, 1),
+        ({"LOG_SAMPLE": "0"}, 0),
+    ],
+    ids=["nothing", "paid", "share", "paid and all", "none"],
+)
+def test_what_is_set_holds(given: dict[str, str], share: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """LOG_SAMPLE is the share; by default it is everything, and one of a hundred in paid broadcast."""
+    for name in ("LOG_SAMPLE", "PAID_BROADCAST"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    assert load().sample.share == share

@@ -2,8 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
+from workers.duration import UNITS, duration
 from workers.settings import SettingsError
-from workers.span import UNITS, span
 
 LENGTHS_S = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
 
@@ -39,7 +39,7 @@ def age(option: str, text: str) -> timedelta:
 
     """
     try:
-        return span(text)
+        return duration(text)
     except ValueError as fault:
         raise SettingsError(f"{option} {text} is malformed: {fault}") from None
 

@@ -52,7 +52,7 @@ async def _look() -> Backlog:
 
 
 def trace(wanted: Annotated[str, typer.Argument(metavar="ID")], *, as_json: Json = False) -> None:
-    """Show everything about one event id, delivery id or request id, in time order."""
+    """Show everything about one event id, delivery id, request id or trace id, in time order."""
     steps = run(_trace(wanted))
     if as_json:
         print_json(list(steps))
@@ -79,6 +79,8 @@ def _note(step: Step) -> str:
         lines.append("sent again:\npossible duplicate")
     if step.message_id is not None:
         lines.append(f"message {step.message_id}")
+    if step.trace_id is not None:
+        lines.append(f"trace {step.trace_id}")
     if step.operator:
         lines.append(f"by {step.operator}")
     return "\n".join(line for line in lines if line)

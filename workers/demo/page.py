@@ -8,6 +8,7 @@ from fastapi import FastAPI, HTTPException
 from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment
 
+from health import NO_TELEMETRY
 from outbox import binding, event, link
 from outbox.catalog import Catalog
 from outbox.channel import Channel
@@ -41,7 +42,7 @@ class Application:
 
 def build_app(application: Application) -> FastAPI:
     """Build the page over an application."""
-    app = FastAPI(title="Vestnik demo", openapi_url=None)
+    app = FastAPI(title="Vestnik demo", openapi_url=None, telemetry=NO_TELEMETRY)
 
     @app.get("/")
     async def show(emitted: int | None = None) -> HTMLResponse:

@@ -1,0 +1,178 @@
+"""The log states each change of a delivery once, under its event's ids, and of what simply succeeded a sample."""
+
+from collections.abc import Callable, MutableMapping, Sequence
+from typing import Any
+
+import pytest
+from structlog.contextvars import merge_contextvars
+from structlog.testing import capture_logs
+
+from health import Sample
+from outbox import event
+from outbox.database import Connection
+from tests.integration.api_stage import ApiStage
+from tests.integration.bot_stage import BORIS, BotStage
+from tests.integration.stage import Stage, payload
+from tests.integration.test_deliver import run
+from workers.bot import Bot
+from workers.parts import Parts
+from workers.relay import relay_slice
+from workers.slice import Slice
+
+TYPE = "application.accepted"
+"""A type of the sample catalog."""
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+SAY = "select set_config('outbox.traceparent', '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01', true)"
+
+IN_HALF = ["r-2", "r-3", "r-6", "r-7", "r-10", "r-11"]
+"""Requests r-0 to r-11 whose CRC-32 is below half of 2^32."""
+
+Lines = Sequence[MutableMapping[str, Any]]
+
+
+def told(lines: Lines, fact: str) -> Lines:
+    """Give the lines that state one fact."""
+    return [line for line in lines if line["event"] == fact]
+
+
+async def deliver(stage: Stage, parts: Parts, *people: str) -> list[int]:
+    """Emit an event to each, in a trace and under a request, then relay and deliver."""
+    ids = []
+    for number, person in enumerate(people):
+        async with stage.conn.transaction():
+            await stage.conn.execute(SAY)
+            ids.append(await event.emit(stage.conn, TYPE, [person], payload(number), request_id=f"r-{number}"))
+    await relay_slice(parts, Slice(parts, once=True))
+    await run(parts)
+    return ids
+
+
+def refused(code: int, description: str) -> dict[str, object]:
+    """Order that Telegram refuses every message."""
+    return {"kind": "error", "method": "sendMessage", "code": code, "description": description, "times": 9}
+
+
+@pytest.mark.parametrize(
+    ("fault", "fact", "level", "said"),
+    [
+        (None, "delivery_sent", "info", {"outcome": "delivered"}),
+        (refused(400, "Bad Request: x"), "delivery_died", "error", {"outcome": "reject", "reason": "bad_request"}),
+        (refused(500, "x"), "delivery_postponed", "warning", {"outcome": "snooze", "reason": "unavailable"}),
+    ],
+    ids=["sent", "dead", "postponed"],
+)
+async def test_an_attempt_that_ends_is_one_line(
+    stage: Stage, parts: Parts, *, fault: dict[str, object] | None, fact: str, level: str, said: dict[str, object]
+) -> None:
+    """One line says what became of a delivery, with the ids of its request, trace, event and delivery."""
+    await stage.people({"anna": 1})
+    if fault is not None:
+        await stage.order("POST", "faults", fault)
+    with capture_logs() as lines:
+        (event_id,) = await deliver(stage, parts, "anna")
+    (line,) = [one for one in lines if one["event"].startswith("delivery_")]
+    delivery_id = await stage.conn.fetchval("select id from outbox.delivery where channel = 'telegram'")
+    known = {"request_id": "r-0", "trace_id": TRACE, "event_id": event_id, "delivery_id": delivery_id, "attempt": 1}
+    assert {name: line.get(name) for name in known} == known
+    assert (line["event"], line["log_level"]) == (fact, level)
+    assert {name: line.get(name) for name in said} == said
+
+
+async def test_a_batch_of_the_relay_is_one_line(stage: Stage, parts: Parts) -> None:
+    """Relaying two events is one line that counts what it made, and what was born skipped."""
+    await stage.people({"anna": 1})
+    with capture_logs() as lines:
+        await deliver(stage, parts, "anna", "nobody")
+        (last,) = await deliver(stage, parts, "anna")
+    first, second = told(lines, "events_relayed")
+    counts = ("count", "notifications", "deliveries", "skipped")
+    assert [first.get(name) for name in (*counts, "event_id", "sample")] == [2, 2, 2, 1, None, None]
+    assert [second.get(name) for name in (*counts, "event_id", "sample")] == [1, 1, 1, 0, last, None]
+
+
+async def test_a_blocked_chat_is_told_with_what_it_changes(stage: Stage, parts: Parts) -> None:
+    """A link that is closed is a line, and what waited behind it is counted by reason."""
+    await stage.people({"anna": 1})
+    await stage.order("POST", "faults", refused(403, "Forbidden: bot was blocked by the user"))
+    with capture_logs() as lines:
+        await deliver(stage, parts, "anna", "anna")
+    assert [(line["state"], line["count"]) for line in told(lines, "links_closed")] == [("blocked", 1)]
+    assert [(line["reason"], line["count"]) for line in told(lines, "deliveries_skipped")] == [("blocked", 1)]
+
+
+async def test_success_is_sampled_by_request(stage: Stage, parts: Parts) -> None:
+    """With a share the requests that are in it have their lines, which say the share; the others have none."""
+    parts.sample = Sample(0.5)
+    await stage.people({f"u{number}": 100 + number for number in range(12)})
+    with capture_logs() as lines:
+        await deliver(stage, parts, *(f"u{number}" for number in range(12)))
+    sent = told(lines, "delivery_sent")
+    assert sorted(line["request_id"] for line in sent) == sorted(IN_HALF)
+    assert {line["sample"] for line in sent} == {0.5}
+
+
+async def test_no_fault_is_sampled(stage: Stage, parts: Parts) -> None:
+    """Also with a share of nothing each delivery that dies has its line, without a mark."""
+    parts.sample = Sample(0)
+    await stage.people({"anna": 1, "boris": 2})
+    await stage.order("POST", "faults", refused(400, "Bad Request: x"))
+    with capture_logs() as lines:
+        await deliver(stage, parts, "anna", "boris")
+    assert [line.get("sample") for line in told(lines, "delivery_died")] == [None, None]
+    assert told(lines, "events_relayed") == []
+
+
+async def test_an_attempt_whose_lease_is_lost_is_told_as_that(
+    stage: Stage, parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was sent and came too late to be recorded is no `delivery_sent`, but a lost lease under the same ids."""
+    heed: Callable[..., Any] = Bot.heed
+
+    async def robbed(*given: Any, **more: Any) -> Any:
+        await stage.conn.execute("update outbox.lane set token = token + 1, lease_until = null")
+        return await heed(*given, **more)
+
+    monkeypatch.setattr(Bot, "heed", robbed)
+    await stage.people({"anna": 1})
+    with capture_logs() as lines:
+        (event_id,) = await deliver(stage, parts, "anna")
+    (line,) = told(lines, "lease_lost")
+    assert (line["event_id"], line["request_id"], line["attempt"]) == (event_id, "r-0", 1)
+    assert told(lines, "delivery_sent") == []
+
+
+async def test_an_update_of_the_bot_has_an_id_too(bot: BotStage) -> None:
+    """What a person's message to the bot leads to is told under the number of its update."""
+    update = {
+        "update_id": 77,
+        "message": {
+            "message_id": 1,
+            "date": 1_900_000_000,
+            "chat": {"id": BORIS, "type": "private", "first_name": "B"},
+            "from": {"id": BORIS, "is_bot": False, "first_name": "B", "language_code": "en"},
+            "text": f"/start {await bot.token('boris')}",
+        },
+    }
+    with capture_logs(processors=[merge_contextvars]) as lines:
+        await bot.desk.reception.take(update)
+    assert [line["request_id"] for line in told(lines, "chat_linked")] == ["update-77"]
+
+
+async def test_what_an_end_user_changes_is_told(api: ApiStage, conn: Connection) -> None:
+    """Reading, choosing and emitting are a line each under the request's id and trace; doing nothing is none."""
+    given = {"x-request-id": "r-1", "traceparent": f"00-{TRACE}-00f067aa0ba902b7-01"}
+    await conn.execute("insert into outbox.inbox (recipient, unread, version) values ('anna', 1, 1)")
+    await conn.execute("insert into outbox.event (type, recipients) values ('t', '{anna}')")
+    await conn.execute(
+        "insert into outbox.notification (event_id, recipient, type, category, version)"
+        " select id, 'anna', 't', 'c', 1 from outbox.event"
+    )
+    with capture_logs(processors=[merge_contextvars]) as lines:
+        for _ in range(2):
+            await api.post("/api/notifications/read-all", "anna", headers=given)
+        await api.put("/api/preferences", "anna", json={"quietHours": {"mode": "off"}}, headers=given)
+        await api.delete("/api/telegram/link", "anna", headers=given)
+        await api.application("POST", "/api/outbox/events", json={"type": "t", "recipients": ["a"]}, headers=given)
+    facts = [line for line in lines if line["log_level"] == "info"]
+    assert [line["event"] for line in facts] == ["notifications_read", "preferences_changed", "events_emitted"]
+    assert {(line["request_id"], line["trace_id"]) for line in facts} == {("r-1", TRACE)}

@@ -1,0 +1,26 @@
+"""Lengths of time as an operator writes them: 90m, 24h, 30d."""
+
+import re
+from datetime import timedelta
+
+UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+DURATION = re.compile(r"([0-9]{1,10})([smhd])")
+LONGEST = timedelta(days=36_500)
+WORDS = "it must be an age such as 90m, 24h or 30d, at most 36500d"
+
+
+def duration(text: str) -> timedelta:
+    """Read a length of time.
+
+    Raises:
+        ValueError: it is none, or longer than a hundred years.
+
+    """
+    found = DURATION.fullmatch(text)
+    if found is None:
+        raise ValueError(WORDS)
+    # the seconds are counted as a number: a timedelta would overflow before it can be compared
+    length = int(found[1]) * timedelta(**{UNITS[found[2]]: 1}).total_seconds()
+    if length > LONGEST.total_seconds():
+        raise ValueError(WORDS)
+    return timedelta(seconds=length)
