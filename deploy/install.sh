@@ -173,7 +173,7 @@ fingerprint() { # 8 digits that differ when anything of it does: two states of o
 }
 
 build() { # fills $opt/$name
-  local folder=$opt/$name
+  local folder=$opt/$name script
   rm -rf "$folder"
   "$python" -m venv "$folder" || return
   # shellcheck disable=SC2086 # several arguments in one
@@ -181,8 +181,10 @@ build() { # fills $opt/$name
     --constraint "$here/constraints.txt" $pip_args "$source" || return
   [ "$(cd / && "$folder/bin/vestnik" --version)" = "$version" ] || return
   (cd / && "$folder/bin/python" -c "$WHOLE") || return
-  mkdir -p "$folder/$SHARE"
-  cp -r "$here/deploy/systemd" "$folder/$SHARE/" && cp "$here"/deploy/*.sh "$folder/$SHARE/" && touch "$folder/$SHARE/complete"
+  for script in "$here"/deploy/*.sh; do
+    install -m 0755 "$script" "$folder/bin/vestnik-$(basename "$script" .sh)" || return
+  done
+  mkdir -p "$folder/$SHARE" && cp -r "$here/deploy/systemd" "$folder/$SHARE/" && touch "$folder/$SHARE/complete"
 }
 
 ensure_built() {

@@ -2,18 +2,23 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-
-import psutil
 
 FILES = Path(__file__).parent / "machine"
 LIMIT_S = 400.0
 """A machine ten times slower still gets there."""
 TIDY_S = 10.0
+UNIFIED = Path("/sys/fs/cgroup/unified")
+HIERARCHIES = {
+    "": UNIFIED if UNIFIED.exists() else Path("/sys/fs/cgroup"),
+    "name=systemd": Path("/sys/fs/cgroup/systemd"),
+}
+"""Those in which a systemd keeps its processes; an older kernel's machine has both."""
 
 
 def why_not(postgres: Path | None) -> str | None:
@@ -40,9 +45,12 @@ def boot(folder: Path, shared: Mapping[str, Path], postgres: Path) -> int:
         "/run/systemd/system": units,
         "/run/sysusers.d/machine.conf": units / "sysusers.conf",
         "/run/systemd/system-preset/00-none.preset": units / "none.preset",
+        # runuser asks PAM
+        "/etc/pam.d": Path("/etc/pam.d"),
+        "/etc/security": Path("/etc/security"),
         **shared,
     }
-    with (folder / "console.log").open("wb") as console, _cgroup() as enter:
+    with (folder / "console.log").open("wb") as console, _cgroups() as enter:
         started = subprocess.Popen(
             [
                 *("systemd-nspawn", "--quiet", "--directory=/", "--volatile=yes", "--boot", "--private-network"),
@@ -75,27 +83,42 @@ def _end(started: subprocess.Popen[bytes]) -> None:
     """End the machine with all that runs in it, whatever it does."""
     if started.poll() is not None:
         return
-    inside = psutil.Process(started.pid).children(recursive=True)
-    started.kill()
-    started.wait(TIDY_S)
-    for process in inside:
-        # the first is the machine's own init: with it goes the rest
-        if process.is_running():
-            process.kill()
-    psutil.wait_procs(inside, TIDY_S)
+    # its only child is the machine's own init, with which all the rest goes
+    children = Path(f"/proc/{started.pid}/task/{started.pid}/children").read_text().split()
+    for pid in children:
+        os.kill(int(pid), signal.SIGKILL)
+    try:
+        started.wait(TIDY_S)
+    except subprocess.TimeoutExpired:
+        started.kill()
+        started.wait()
 
 
 @contextmanager
-def _cgroup() -> Iterator[object]:
-    """Make a place of its own for the machine's processes, so that two machines are not in each other's way."""
+def _cgroups() -> Iterator[Callable[[], None]]:
+    """Make places of its own for the machine's processes, so that two machines are not in each other's way."""
     lines = dict(line.split(":", 2)[1:] for line in Path("/proc/self/cgroup").read_text().splitlines())
-    named = "name=systemd" in lines
-    base = Path("/sys/fs/cgroup/systemd" if named else "/sys/fs/cgroup")
-    own = base / lines["name=systemd" if named else ""].lstrip("/") / f"vestnik-{uuid.uuid4().hex[:8]}"
-    own.mkdir()
+    name = f"vestnik-{uuid.uuid4().hex[:8]}"
+    places = [
+        base / lines[hierarchy].lstrip("/") / name
+        for hierarchy, base in HIERARCHIES.items()
+        if hierarchy in lines and (base / "cgroup.procs").exists()
+    ]
+    for place in places:
+        place.mkdir()
     try:
-        yield lambda: (own / "cgroup.procs").write_text("0")
+        yield lambda: _enter(places)
     finally:
-        for place in sorted((path for path in own.rglob("*") if path.is_dir()), reverse=True):
-            place.rmdir()
-        own.rmdir()
+        for place in places:
+            _remove(place)
+
+
+def _enter(places: Iterable[Path]) -> None:
+    for place in places:
+        (place / "cgroup.procs").write_text("0")
+
+
+def _remove(place: Path) -> None:
+    for inner in sorted((path for path in place.rglob("*") if path.is_dir()), reverse=True):
+        inner.rmdir()
+    place.rmdir()
