@@ -152,7 +152,7 @@ def stop_and_start() -> None:
 
 
 def versions() -> dict[str, str]:
-    """Tell which version each service runs, which works in the folder of its own; those that do not run are left out."""
+    """Tell which version each service runs, by the folder it works in; those that do not run are left out."""
     pids = {unit: one(unit, "MainPID") for unit in SERVICES}
     return {unit: Path(f"/proc/{pid}/cwd").readlink().name.split("-")[0] for unit, pid in pids.items() if pid != "0"}
 

@@ -34,9 +34,13 @@ def facts(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Facts:
         if not (folder / "out").exists():
             _boot(folder, postgres)
     result = folder / "out" / "facts.json"
-    assert result.exists(), (folder / "console.log").read_text(errors="replace")[-4000:]
-    facts: Facts = json.loads(result.read_text())
-    assert "fault" not in facts, f"{facts['fault']}\n{(folder / 'out' / 'drive.log').read_text()[-8000:]}"
+    facts: Facts = json.loads(result.read_text()) if result.exists() else {"fault": "it did not come to its end"}
+    logs = [
+        path.read_text(errors="replace")[-8000:]
+        for path in (folder / "console.log", folder / "out/drive.log")
+        if path.exists()
+    ]
+    assert "fault" not in facts, "\n".join([facts["fault"], *logs])
     return facts
 
 

@@ -30,7 +30,7 @@ class System:
         old = int(version < "3.11")
         self.python.write_text(
             f'#!/bin/sh\ncase "$*" in *version_info*) exit {old};; *ensurepip*) exit {venv};; '
-            f"*base_prefix*) echo {prefix};; *-V*) echo Python {version};; *) exit 9;; esac\n"
+            f"*base_prefix*) echo {prefix};; *-V*) echo Python {version};; *) mkdir -p $3; exit 9;; esac\n"
         )
         self.python.chmod(0o755)
 
@@ -184,14 +184,14 @@ def test_the_version_before_is_kept_and_older_ones_go(system: System) -> None:
 
 
 def test_a_unit_that_the_new_version_lacks_is_removed(system: System) -> None:
-    """Units, as the old version had them, go with it; those of others stay."""
+    """A unit goes with the version that had it; one that was changed by hand stays."""
     old = system.version("0.0.9-11111111", "current")
     system.version(system.wanted())
     place = system.root / "etc/systemd/system"
     place.mkdir(parents=True)
     for name, text in (("vestnik-gone.service", "[Service]\n"), ("vestnik-mine.service", "[Service]\n# mine\n")):
         (place / name).write_text(text)
-    (old / "share/vestnik/systemd/vestnik-gone.service").write_text("[Service]\n")
+        (old / "share/vestnik/systemd" / name).write_text("[Service]\n")
     assert system.run().returncode == 0
     assert not (place / "vestnik-gone.service").exists()
     assert (place / "vestnik-mine.service").exists()
