@@ -30,7 +30,8 @@ URLS = (
     TOKEN,
 )
 SETTINGS = {
-    "vestnik.env": "TELEGRAM_API_BASE=http://127.0.0.1:8081\n",
+    # slow, so that there is a load for as long as workers are broken and stopped, also on a slow machine
+    "vestnik.env": "TELEGRAM_API_BASE=http://127.0.0.1:8081\nBOT_RATE=10\n",
     "worker-1.env": "METRICS_BIND=127.0.0.1:9101\n",
     "api.env": "HTTP_BIND=127.0.0.1:8080\n",
 }
@@ -142,13 +143,13 @@ def break_workers() -> None:
 
 
 def stop_and_start() -> None:
-    """Under load, stop everything; start the workers again."""
+    """Under load, stop everything; start the workers again, at the full rate."""
     sent = query(SENT)
     wait("it sends again", lambda: query(SENT) > sent)
     good(commands("Start", 1))
     facts["stopped"] = {unit: show(unit, "ActiveState", "Result", "ExecMainStatus") for unit in SERVICES}
     facts["open_when_stopped"] = query(OPEN)
-    good("systemctl start vestnik-worker@1 vestnik-worker@2")
+    good("sed -i /^BOT_RATE=10$/d /etc/vestnik/vestnik.env && systemctl start vestnik-worker@1 vestnik-worker@2")
 
 
 def versions() -> dict[str, str]:
@@ -160,6 +161,13 @@ def versions() -> dict[str, str]:
 def upgrade_and_roll_back() -> None:
     """While it delivers, take the next version into use and go back again."""
     facts["upgrade_looked"] = sh(commands("Upgrade").splitlines()[0], folder="/next")
+    owner = SECRETS / "MIGRATE_DATABASE_URL"
+    right = owner.read_text()
+    owner.write_text(right.replace(PASSWORDS["owner"], "wrong"))
+    facts["migration_failed"] = sh(commands("Upgrade").splitlines()[1], folder="/next")
+    facts["versions_after_it"] = versions()
+    facts["link_after_it"] = Path("/opt/vestnik/current").readlink().name.split("-")[0]
+    owner.write_text(right)
     facts["upgraded"] = sh(commands("Upgrade").splitlines()[1], folder="/next")
     facts["versions_upgraded"] = versions()
     facts["upgraded_again"] = sh(commands("Upgrade").splitlines()[1], folder="/next")
