@@ -1,45 +1,21 @@
 """The wheel: it holds all that runs need, and works in an environment without the project's folder."""
 
-import shutil
 import site
-import subprocess
 import sys
 import venv
 import zipfile
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import pytest
 
 from tests.integration.stage import PROJECT
-
-LEFT_OUT = shutil.ignore_patterns(".*", "build", "dist", "*.egg-info", "__pycache__", "tests")
-
-
-def _run(*command: str | Path, cwd: Path) -> str:
-    done = subprocess.run([str(word) for word in command], cwd=cwd, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done
-    return done.stdout
-
-
-def _isolation() -> list[str]:
-    """Ask no registry where this environment can build by itself."""
-    try:
-        able = int(version("setuptools").split(".")[0]) >= 77
-    except PackageNotFoundError:
-        able = False
-    return ["--no-build-isolation"] if able else []
+from tests.wheel import build_wheel, run
 
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build the wheel from a copy, so that nothing is left in the project's folder."""
-    folder = tmp_path_factory.mktemp("wheel")
-    shutil.copytree(PROJECT, folder / "project", ignore=LEFT_OUT)
-    pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "wheel", "--no-deps", *_isolation())
-    _run(*pip, "--wheel-dir", folder, folder / "project", cwd=folder)
-    (made,) = folder.glob("vestnik-*.whl")
-    return made
+    """Build the wheel once."""
+    return build_wheel(PROJECT, tmp_path_factory.mktemp("wheel"))
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +25,7 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     venv.create(folder, with_pip=False)
     (packages,) = folder.glob("lib/python3*/site-packages")
     pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", folder / "bin" / "python")
-    _run(*pip, "install", "--no-deps", "--no-index", wheel, cwd=folder)
+    run(*pip, "install", "--no-deps", "--no-index", wheel, cwd=folder)
     # .pth files in a borrowed folder are not read, so its editable install of the project stays unknown
     (packages / "borrowed.pth").write_text("".join(f"{path}\n" for path in site.getsitepackages()))
     return folder / "bin"
@@ -111,16 +87,16 @@ def test_the_wheel_holds_all_that_is_not_python(wheel: Path) -> None:
 def test_what_is_installed_is_what_runs(installed: Path, tmp_path: Path) -> None:
     """In the new environment the packages come from the wheel and not from the project's folder."""
     show = "import outbox, workers.command, telegram.simulator; print(outbox.__file__)"
-    found = Path(_run(installed / "python", "-c", show, cwd=tmp_path).strip())
+    found = Path(run(installed / "python", "-c", show, cwd=tmp_path).strip())
     assert found.is_relative_to(installed.parent)
 
 
 def test_the_command_runs_without_the_project(installed: Path, tmp_path: Path) -> None:
     """`vestnik --help` names the commands, and `vestnik migrate --sql` prints the SQL of the project's files."""
-    told = _run(installed / "vestnik", "--help", cwd=tmp_path)
+    told = run(installed / "vestnik", "--help", cwd=tmp_path)
     for command in ("demo", "migrate", "emit", "load", "worker", "simulator", "status", "trace", "prove"):
         assert f" {command} " in told
-    printed = _run(installed / "vestnik", "migrate", "--sql", cwd=tmp_path)
+    printed = run(installed / "vestnik", "migrate", "--sql", cwd=tmp_path)
     files = sorted((PROJECT / "outbox" / "migrations").glob("*.sql"))
     assert [file.name for file in files if file.read_text().strip() not in printed] == []
 
@@ -128,6 +104,6 @@ def test_the_command_runs_without_the_project(installed: Path, tmp_path: Path) -
 def test_the_sample_runs_without_the_project(installed: Path, tmp_path: Path) -> None:
     """The installed sample's catalog renders without a fault, in a folder that knows nothing of the project."""
     find = "from workers.sample import CATALOG; print(CATALOG)"
-    folder = _run(installed / "python", "-c", find, cwd=tmp_path).strip()
-    told = _run(installed / "vestnik", "catalog", "check", "--dir", folder, cwd=tmp_path)
+    folder = run(installed / "python", "-c", find, cwd=tmp_path).strip()
+    told = run(installed / "vestnik", "catalog", "check", "--dir", folder, cwd=tmp_path)
     assert told == "13 types in en, ru: 0 problems\n"
