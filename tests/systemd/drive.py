@@ -212,6 +212,13 @@ def deliver_once() -> None:
     facts["sent_once"] = query(SENT) - sent
 
 
+def tend() -> None:
+    """Let the nightly timers' services do their work once."""
+    facts["nightly"] = sh(commands("Start", 3) + "systemctl is-active vestnik-prune.timer vestnik-backup.timer")
+    facts["tended"] = sh("systemctl start vestnik-prune.service vestnik-backup.service")
+    facts["backups"] = sh("stat -c '%a %U %n' /var/lib/vestnik-backup/*")
+
+
 def holds_a_secret(text: bytes) -> bool:
     """Look for any of the secrets."""
     made = [(SECRETS / name).read_text().strip() for name in ("INBOX_JWT_SECRET", "OUTBOX_CONSUMER_SECRET")]
@@ -239,6 +246,7 @@ STEPS = (
     upgrade_and_roll_back,
     count,
     deliver_once,
+    tend,
     read_the_journal,
 )
 

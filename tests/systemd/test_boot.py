@@ -202,6 +202,15 @@ def test_a_timer_delivers_in_the_place_of_a_worker(facts: Facts) -> None:
     assert facts["sent_once"] == 1
 
 
+def test_the_nightly_services_do_their_work(facts: Facts) -> None:
+    """Both timers are active; prune ends with 0, and backup leaves a dump that only its user may read."""
+    assert lines(facts["nightly"])[-2:] == ["active", "active"]
+    assert facts["tended"]["code"] == 0
+    left = [line.split() for line in lines(facts["backups"])]
+    assert {(mode, user) for mode, user, _ in left} == {("600", "vestnik")}
+    assert [name for *_, name in left if name.endswith(".dump")]
+
+
 def test_no_secret_is_seen(facts: Facts) -> None:
     """No process's environment or command line and no line of the journal holds a secret; only root reads the files."""
     assert facts["secrets_in_processes"] == []

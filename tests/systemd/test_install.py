@@ -250,7 +250,7 @@ def test_no_block_of_the_page_is_left_out() -> None:
         "Install": 1,
         "Database": 1,
         "Secrets": 1,
-        "Start": 3,
+        "Start": 4,
         "The other commands": 1,
         "What to expect": 1,
         "Upgrade": 1,
