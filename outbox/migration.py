@@ -13,6 +13,7 @@ import asyncpg
 
 from outbox.database import Connection
 from outbox.error import MigrationError
+from outbox.pooler import stands_between
 
 NO_TRANSACTION = "-- no transaction"
 """First line of a file whose statements cannot run in a transaction, such as CREATE INDEX CONCURRENTLY."""
@@ -134,9 +135,14 @@ async def migrate(conn: Connection) -> list[Migration]:
     """Apply what is pending, one deploy at a time; return what was applied.
 
     Raises:
-        MigrationError: an applied file has changed, or a file failed; what came before it stays applied.
+        MigrationError: an applied file has changed, or a file failed; what came before it stays applied. Or a pooler
+            stands between, where a lock is nobody's.
 
     """
+    if await stands_between(conn):
+        raise MigrationError(
+            "DATABASE_URL leads to a pooler such as PgBouncer: migrate through the address of PostgreSQL itself"
+        )
     # Asked again and again: who waits inside the lock call holds a snapshot, which CREATE INDEX CONCURRENTLY waits for.
     while not await conn.fetchval("select pg_try_advisory_lock($1)", DEPLOY_LOCK):  # noqa: ASYNC110 (as said)
         await asyncio.sleep(ASK_EVERY_S)

@@ -10,8 +10,8 @@ from redis.exceptions import RedisError
 
 from health import Check, CheckName, Health, Status
 from outbox import migration
-from outbox.database import Pool
-from workers.patience import REFUSED, Backoff, PostgresOutOfReachError, answered, wait_for, watching_postgres
+from outbox.database import Pool, refusal
+from workers.patience import OUT_OF_REACH, Backoff, PostgresOutOfReachError, answered, wait_for, watching_postgres
 from workers.settings import SettingsError
 
 LOOK_EVERY_S = 5.0
@@ -86,5 +86,8 @@ def refusal_named() -> Iterator[None]:
     """Say in words that PostgreSQL answers, but not to this DATABASE_URL."""
     try:
         yield
-    except REFUSED as fault:
-        raise SettingsError(f"DATABASE_URL is refused by PostgreSQL: {type(fault).__name__}") from None
+    except OUT_OF_REACH as fault:
+        refused = refusal(fault)
+        if refused is None:
+            raise
+        raise SettingsError(refused) from None

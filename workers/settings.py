@@ -13,13 +13,18 @@ from pydantic import Field, HttpUrl, SecretStr, ValidationError, ValidationInfo,
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from outbox.decision import SCHEDULE
+from outbox.pgbouncer import plain
+from workers import sentinel_url
 
 SECRETS = ("DATABASE_URL", "REDIS_URL", "TELEGRAM_BOT_TOKEN", "OUTBOX_CONSUMER_SECRET", "INBOX_JWT_SECRET")
 
 
 SHAPES = {
     "database_url": (re.compile(r"postgres(ql)?://"), "it must begin with postgresql://"),
-    "redis_url": (re.compile(r"(rediss?|unix)://"), "it must begin with redis://, rediss:// or unix://"),
+    "redis_url": (
+        re.compile(r"(rediss?(\+sentinel)?|unix)://"),
+        "it must begin with redis://, rediss:// or unix://, or with redis+sentinel://",
+    ),
     "telegram_bot_token": (re.compile(r"\d+:[A-Za-z0-9_-]+$"), "it must look like 123456:ABC-def"),
 }
 """What a secret looks like, and the words for one that does not."""
@@ -118,6 +123,10 @@ class Settings(BaseSettings):
             raise ValueError(words)
         if value is not None and field.field_name != "telegram_bot_token":
             _require_ports(value.get_secret_value())
+        if value is not None and field.field_name == "database_url":
+            plain(value.get_secret_value())
+        if value is not None and sentinel_url.names_sentinels(value.get_secret_value()):
+            sentinel_url.parse(value.get_secret_value())
         return value
 
     def secret(self, name: str) -> str:

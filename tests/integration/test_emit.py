@@ -323,6 +323,7 @@ async def test_rollback_leaves_nothing(conn: Connection) -> None:
     assert [row[0] for row in await conn.fetch("select recipients from outbox.event")] == [["bob"]]
 
 
+@pytest.mark.direct
 async def test_notifies_only_a_sleeping_relay(conn: Connection, pool: Pool) -> None:
     """An emit notifies when the relay has said that it sleeps, and no longer once it is awake."""
     heard: asyncio.Queue[str] = asyncio.Queue()

@@ -1,22 +1,20 @@
 """What the doctor looks at in Redis: reach and version."""
 
-from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from workers.doctor.finding import Finding, fail, ok
+from workers.redis_client import connect
 from workers.settings import Settings, SettingsError
 
-TIMEOUT_S = 2.0
 OLDEST_VERSION = (6, 2)
 
 
 async def look_at_redis(settings: Settings) -> list[Finding]:
     """Connect and look."""
     try:
-        url = settings.secret("REDIS_URL")
+        redis = connect(settings)
     except SettingsError as fault:
         return [fail("redis", str(fault), "set it")]
-    redis = Redis.from_url(url, socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S)
     try:
         return [_version(await redis.info("server"))]
     except (RedisError, OSError, TimeoutError) as fault:
