@@ -12,6 +12,7 @@ from health import Check, CheckName, Health, Status
 from outbox import migration
 from outbox.database import Pool, refusal
 from workers.patience import OUT_OF_REACH, Backoff, PostgresOutOfReachError, answered, wait_for, watching_postgres
+from workers.redis_client import why
 from workers.settings import SettingsError
 
 LOOK_EVERY_S = 5.0
@@ -75,8 +76,8 @@ class Foundation:
     async def _look_at_redis(self) -> None:
         try:
             await self.redis.ping()
-        except (RedisError, OSError, TimeoutError):
-            self.health.record(CheckName.REDIS, Check(self.without_redis, "out of reach"))
+        except (RedisError, OSError, TimeoutError) as fault:
+            self.health.record(CheckName.REDIS, Check(self.without_redis, why(fault)))
         else:
             self.health.record(CheckName.REDIS, Check(Status.OK, "answers"))
 

@@ -2,13 +2,14 @@
 
 from redis.exceptions import RedisError
 
-from health import Health, get_logger
+from health import Check, CheckName, Health, Status, get_logger
 from health import write as write_health
 from workers.deliver import Deliverer
 from workers.exit import Exit
 from workers.parts import wire
 from workers.preflight import preflight
 from workers.queue import KINDS, Running, enqueue, make_worker, open_queue, slices_of
+from workers.redis_client import why
 from workers.settings import Settings
 from workers.stop import stop_on_signals
 from workers.watch import USES
@@ -34,7 +35,9 @@ async def run_once(settings: Settings) -> Exit:
                 for kind in KINDS:
                     await enqueue(parts, redis, kind, once=True)
                 await worker.main()
-            except (RedisError, OSError, TimeoutError):
+            except (RedisError, OSError, TimeoutError) as fault:
+                log.error("redis_failed", error=fault)
+                parts.health.record(CheckName.REDIS, Check(Status.UNHEALTHY, why(fault)))
                 parts.out_of_reach.add("redis")
         await redis.aclose()
         if settings.health_file is not None:

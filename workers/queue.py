@@ -24,7 +24,7 @@ from workers.deliver import Deliverer
 from workers.maintain import maintain_slice
 from workers.parts import Parts
 from workers.patience import Backoff, wait_for
-from workers.redis_client import connections
+from workers.redis_client import connections, why
 from workers.relay import relay_slice
 from workers.slice import LENGTH, Slice
 
@@ -190,8 +190,8 @@ async def keep_slices(parts: Parts, running: Running, redis: ArqRedis) -> None:
                 if running.wants(kind):
                     await enqueue(parts, redis, kind)
             backoff.reset()
-        except (RedisError, OSError, TimeoutError):
-            parts.health.record(CheckName.REDIS, Check(Status.UNHEALTHY, "out of reach: nothing is sent"))
+        except (RedisError, OSError, TimeoutError) as fault:
+            parts.health.record(CheckName.REDIS, Check(Status.UNHEALTHY, f"{why(fault)}: nothing is sent"))
             await backoff.wait()
         else:
             parts.health.record(CheckName.REDIS, Check(Status.OK, "answers", latency_ms))

@@ -1,35 +1,40 @@
 """The client of Redis: gives up soon, for everything in Redis can be done without for a while."""
 
-from pathlib import Path
 from typing import Any
 
 from redis.asyncio import ConnectionPool, Redis, SSLConnection
 from redis.asyncio.connection import parse_url
 from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
+from redis.exceptions import AuthenticationError, AuthorizationError, NoPermissionError
 
 from workers import sentinel_url
-from workers.settings import Settings, SettingsError
+from workers.settings import Settings
 
 TIMEOUT_S = 2.0
-FILES = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
+REFUSED = (AuthenticationError, AuthorizationError, NoPermissionError)
 
 
 def connect(settings: Settings) -> Redis:
     """Make a client of REDIS_URL; it connects when it is first used.
 
     Raises:
-        SettingsError: it is not set, or names a file that is not there.
+        SettingsError: it is not set.
 
     """
     client: Redis = Redis.from_pool(connections(settings))
     return client
 
 
+def why(fault: BaseException) -> str:
+    """Say in words what keeps us from Redis; the driver's text can hold an address."""
+    return f"refused ({type(fault).__name__})" if isinstance(fault, REFUSED) else "out of reach"
+
+
 def connections(settings: Settings) -> ConnectionPool:
     """Make the connections of one client, with all that REDIS_URL says: Arq's own settings would drop the half of it.
 
     Raises:
-        SettingsError: it is not set, or names a file that is not there.
+        SettingsError: it is not set.
 
     """
     url = settings.secret("REDIS_URL")
@@ -41,9 +46,6 @@ def connections(settings: Settings) -> ConnectionPool:
 def _options(url: str) -> dict[str, Any]:
     """Read what the address says; with TLS the certificate must be the host's own, which the library does not ask."""
     said: dict[str, Any] = {"socket_timeout": TIMEOUT_S, "socket_connect_timeout": TIMEOUT_S, **parse_url(url)}
-    for name in FILES:
-        if name in said and not Path(said[name]).is_file():
-            raise SettingsError(f"REDIS_URL is malformed: the file of its {name} is not there")
     if said.get("connection_class") is SSLConnection and said.get("ssl_cert_reqs") != "none":
         said.setdefault("ssl_check_hostname", True)
     return said

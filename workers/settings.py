@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import Field, HttpUrl, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -30,6 +30,9 @@ SHAPES = {
 """What a secret looks like, and the words for one that does not."""
 
 ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:\d+)?|https?://\[[0-9a-f:]+\](:\d+)?")
+
+FILES = {"sslrootcert", "sslcert", "sslkey", "sslcrl", "ssl_ca_certs", "ssl_certfile", "ssl_keyfile"}
+"""Parameters by which the addresses of PostgreSQL and Redis name files."""
 
 LONGEST_DELAY_S = 30 * 24 * 3600
 MOST_OPERATORS = 1000
@@ -123,6 +126,7 @@ class Settings(BaseSettings):
             raise ValueError(words)
         if value is not None and field.field_name != "telegram_bot_token":
             _require_ports(value.get_secret_value())
+            _require_files(value.get_secret_value())
         if value is not None and field.field_name == "database_url":
             plain(value.get_secret_value())
         if value is not None and sentinel_url.names_sentinels(value.get_secret_value()):
@@ -166,6 +170,13 @@ def _require_ports(url: str) -> None:
         port = host.rpartition("]")[2].partition(":")[2]
         if port and not port.isdecimal():
             raise ValueError("its host has no port that is a number; is a slash in the password written as %2F?")
+
+
+def _require_files(url: str) -> None:
+    """Refuse an address that names a certificate or a key which cannot be read: the driver calls that an outage."""
+    for name, path in parse_qsl(urlsplit(url).query):
+        if name in FILES and not os.access(path, os.R_OK):
+            raise ValueError(f"the file of its {name} is not there, or cannot be read")
 
 
 def load(environment: Mapping[str, str] = os.environ) -> Settings:
