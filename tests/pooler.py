@@ -17,7 +17,7 @@ SYSTEM_USER = "nobody"
 START_TIMEOUT_S = 10.0
 
 # Round robin: a transaction gets another session than the one before whenever there are two, so that nothing works by
-# luck. No startup parameter is ignored: what needs one fails. Databases live for seconds.
+# luck. No startup parameter is ignored: what needs one fails. Databases live for seconds, and so do outages.
 CONFIGURATION = """
 [databases]
 * = host=127.0.0.1 port={server}
@@ -34,6 +34,7 @@ default_pool_size = 80
 server_idle_timeout = 5
 autodb_idle_timeout = 10
 server_login_retry = 1
+query_wait_timeout = 5
 """
 
 

@@ -78,11 +78,14 @@ async def standing(conn: Connection) -> str:
     )
 
 
+# pg_stat_activity would be as it was when this transaction looked at it first
+WAITS = "select exists (select from pg_locks where not granted and pg_backend_pid() = any(pg_blocking_pids(pid)))"
+
+
 async def blocked(conn: Connection, task: asyncio.Task[Any]) -> None:
     """Wait until somebody waits for a lock that this connection's transaction holds."""
     async with asyncio.timeout(10):
-        waits = "select exists (select from pg_stat_activity where pg_backend_pid() = any(pg_blocking_pids(pid)))"
-        while not await conn.fetchval(waits):
+        while not await conn.fetchval(WAITS):
             assert not task.done()
 
 

@@ -1,25 +1,34 @@
 """PgBouncer in transaction mode: what a connection through it does, and what is said where it does not do."""
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
+from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
 
-from outbox import migration
-from outbox.database import Connection, connect, open_pool
+from outbox import event, migration, relay
+from outbox.channel import Channel
+from outbox.database import OUT_OF_REACH, Connection, connect, open_pool, refusal
 from outbox.error import MigrationError
+from outbox.fan_out import Route
 from outbox.pgbouncer import plain
 from outbox.pooler import Pooler as Kind
 from outbox.pooler import pooler_of
-from tests.integration.stage import Stage
+from tests.conftest import SETTINGS
+from tests.integration.stage import Stage, until_true
 from tests.pooler import PROGRAM, Pooler, pgbouncer
+from workers import engine
 from workers.engine import Postgres
 
 PLANNER = "select current_setting(name) from unnest($1::text[]) with ordinality u (name, place) order by place"
 NAMES = ["jit", "enable_seqscan", "enable_hashjoin", "enable_mergejoin", "plan_cache_mode", "application_name"]
 OURS = ["off", "off", "off", "off", "force_generic_plan", "vestnik"]
+ROUTES = {"t": Route("t", "c", frozenset(Channel))}
 AS_IT_COMES = ["on", "on", "on", "on", "auto"]
 
 pytestmark = pytest.mark.skipif(not PROGRAM.exists(), reason="no PgBouncer: apt-get install pgbouncer")
@@ -102,6 +111,67 @@ async def test_what_stands_between_is_found_out(postgres: Postgres, pooled_url: 
     assert await pooler_of(pooled_url) is Kind.TRANSACTION
     with pgbouncer(postgres, "session") as sessions:
         assert await pooler_of(sessions.url(database)) is Kind.SESSION
+
+
+async def test_an_outage_behind_it_is_one(postgres_binaries: Path | None) -> None:
+    """While PostgreSQL is away behind it each statement fails as with an outage, and afterwards the pool goes on."""
+    with engine.postgres(binaries=postgres_binaries, settings=SETTINGS) as server, pgbouncer(server) as pooler:
+        pool = await open_pool(pooler.url(), size=2)
+        assert await pool.fetchval("select $1::integer", 1) == 1
+        server.stop(how=signal.SIGQUIT)
+        for _ in range(3):
+            with pytest.raises(OUT_OF_REACH) as told:
+                await pool.fetchval("select $1::integer", 1)
+            assert refusal(told.value) is None
+        server.start()
+
+        async def goes_on() -> bool:
+            try:
+                return bool(await pool.fetchval("select $1::integer", 1) == 1)
+            except OUT_OF_REACH:
+                return False
+
+        await until_true(goes_on)
+        await pool.close()
+
+
+async def test_a_transaction_costs_no_round_trip_more(direct_url: str, pooled_url: str) -> None:
+    """Once its statements are known a batch of the relay takes as many round trips through it as without it."""
+    trips = []
+    for url in (direct_url, pooled_url):
+        async with counting(url) as (near, counted):
+            conn = await connect(near)
+            for _ in range(3):
+                await event.emit(conn, "t", ["ann"])
+                before = len(counted)
+                await relay.step(conn, ROUTES)
+            trips.append(len(counted) - before)
+            await conn.close()
+    assert trips[0] == trips[1]
+
+
+@asynccontextmanager
+async def counting(url: str) -> AsyncIterator[tuple[str, list[int]]]:
+    """Stand between; give the address to use, and how many bytes came with each sending."""
+    parts, sent = urlsplit(url), list[int]()
+
+    async def carry(near_in: asyncio.StreamReader, near_out: asyncio.StreamWriter) -> None:
+        far_in, far_out = await asyncio.open_connection(parts.hostname, parts.port)
+
+        async def copy(source: asyncio.StreamReader, target: asyncio.StreamWriter, note: list[int]) -> None:
+            while data := await source.read(1 << 20):
+                note.append(len(data))
+                target.write(data)
+            target.close()
+
+        await asyncio.gather(copy(near_in, far_out, sent), copy(far_in, near_out, []))
+
+    server = await asyncio.start_server(carry, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    try:
+        yield parts._replace(netloc=f"{parts.username}@127.0.0.1:{port}").geturl(), sent
+    finally:
+        server.close()
 
 
 async def test_migrate_wants_postgresql_itself(pooled: Connection) -> None:
