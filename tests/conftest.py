@@ -57,7 +57,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if "postgres" in getattr(item, "fixturenames", ()) and not elsewhere:
             item.add_marker(pytest.mark.postgres)
         if POOLED and item.get_closest_marker("direct"):
-            item.add_marker(pytest.mark.skip(reason="is about what no pooler can carry"))
+            item.add_marker(pytest.mark.skip(reason="is about sessions of our own"))
 
 
 @pytest.fixture(scope="session")

@@ -208,7 +208,7 @@ async def test_metrics_count_what_was_done(stage: Stage, environment: dict[str, 
 
     async def recorded() -> bool:
         after = await scrape(environment)
-        return after[counted[1]] - before.get(counted[1], 0) >= 10
+        return after.get(counted[1], 0) - before.get(counted[1], 0) >= 10
 
     await until_true(recorded)
     after = await scrape(environment)
