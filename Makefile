@@ -9,6 +9,9 @@ NPM := $(shell command -v npm 2>/dev/null)
 # The PostgreSQL that the tests run on: "embedded", or a directory with postgres, initdb and pg_ctl.
 POSTGRES ?= embedded
 DEBIAN_POSTGRES := $(lastword $(sort $(wildcard /usr/lib/postgresql/*/bin)))
+# What stands in front of that PostgreSQL: nothing, or "pgbouncer" (Debian's, in transaction mode).
+POOLER ?=
+PGBOUNCER := $(wildcard /usr/sbin/pgbouncer)
 PYTEST_ARGS ?=
 # Processes that share the tests: more than cores, since most tests wait.
 JOBS ?= 3
@@ -20,6 +23,7 @@ demo: $(READY)
 	$(BIN)/vestnik demo
 
 test: export VESTNIK_TEST_POSTGRES = $(POSTGRES)
+test: export VESTNIK_TEST_POOLER = $(POOLER)
 test: $(READY) clients
 ifeq ($(PYTEST_ARGS),)
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "$(if $(EVERYTHING),,postgres and )not alone"
@@ -38,7 +42,13 @@ endif
 check: lint
 	$(MAKE) test
 ifneq ($(DEBIAN_POSTGRES),)
+ifneq ($(PGBOUNCER),)
+	$(MAKE) test POSTGRES=$(DEBIAN_POSTGRES) POOLER=pgbouncer EVERYTHING=
+	$(MAKE) test POSTGRES=$(DEBIAN_POSTGRES) PYTEST_ARGS="-m direct tests/integration"
+else
+	@echo "no PgBouncer: the second run of the tests goes to PostgreSQL directly. On Debian: apt-get install pgbouncer"
 	$(MAKE) test POSTGRES=$(DEBIAN_POSTGRES) EVERYTHING=
+endif
 else
 	@echo "no Debian PostgreSQL under /usr/lib/postgresql: the second run of the tests is left out"
 endif

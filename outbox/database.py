@@ -3,9 +3,11 @@
 import asyncio
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import asyncpg
+
+from outbox.pgbouncer import PooledConnection, is_pooled, plain
 
 if TYPE_CHECKING:
     from asyncpg.pool import PoolConnectionProxy
@@ -54,6 +56,9 @@ OUT_OF_REACH = (
     asyncpg.TooManyConnectionsError,
 )
 
+POOLER_REFUSES = ("unsupported startup parameter", "authentication failed", "does not exist")
+"""What PgBouncer says to a connection that it will never take; its class is that of many a passing trouble."""
+
 FREE_PLANNER = """
 set local enable_seqscan = on; set local enable_hashjoin = on; set local enable_mergejoin = on;
 set local plan_cache_mode = auto
@@ -61,14 +66,35 @@ set local plan_cache_mode = auto
 """For a transaction that reads whole tables."""
 
 
+def refusal(fault: BaseException) -> str | None:
+    """Say in words why this DATABASE_URL will never do; None when it may yet. The driver's text can hold an address."""
+    if isinstance(fault, REFUSED):
+        return f"DATABASE_URL is refused by PostgreSQL: {type(fault).__name__}"
+    if isinstance(fault, asyncpg.ClientConfigurationError):
+        return "DATABASE_URL cannot be used: is its sslmode right, and are its certificate files there?"
+    if isinstance(fault, asyncpg.ProtocolViolationError) and any(words in str(fault) for words in POOLER_REFUSES):
+        if POOLER_REFUSES[0] in str(fault):
+            return "DATABASE_URL leads to PgBouncer and does not say so: add pgbouncer=true to its parameters"
+        return "DATABASE_URL is refused by PgBouncer: is there such a database, role and password?"
+    return None
+
+
 async def prepare(conn: Connection) -> None:
     """Teach a connection to carry jsonb as Python values."""
     await conn.set_type_codec("jsonb", schema="pg_catalog", encoder=json.dumps, decoder=json.loads, format="text")
 
 
+def _options(url: str) -> dict[str, Any]:
+    """Say how to connect: behind PgBouncer each transaction brings its settings along, else the session has them."""
+    if not is_pooled(url):
+        return {"dsn": plain(url), "server_settings": dict(SETTINGS)}
+    named = {"application_name": SETTINGS["application_name"]}
+    return {"dsn": plain(url), "server_settings": named, "connection_class": PooledConnection}
+
+
 async def connect(url: str) -> Connection:
     """Open one connection, for a command or for LISTEN."""
-    conn = await asyncpg.connect(url, timeout=CONNECT_TIMEOUT_S, server_settings=dict(SETTINGS))
+    conn: Connection = await asyncpg.connect(**_options(url), timeout=CONNECT_TIMEOUT_S)
     await prepare(conn)
     return conn
 
@@ -79,16 +105,16 @@ async def _keep(_conn: Connection) -> None:
 
 async def open_pool(url: str, *, size: int) -> Pool:
     """Open a pool of up to `size` connections; it connects when it is first used."""
-    return await asyncpg.create_pool(
-        url,
+    pool: Pool = await asyncpg.create_pool(
+        **_options(url),
         min_size=0,
         max_size=size,
         init=prepare,
         reset=_keep,
         timeout=CONNECT_TIMEOUT_S,
         command_timeout=COMMAND_TIMEOUT_S,
-        server_settings=dict(SETTINGS),
     )
+    return pool
 
 
 async def close_pool(pool: Pool) -> None:

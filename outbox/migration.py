@@ -14,6 +14,7 @@ import asyncpg
 from outbox.database import Connection
 from outbox.error import MigrationError
 from outbox.lock_wait import CONCURRENT_LOCK_TIMEOUT_S, IN_THE_WAY, LOCK_TIMEOUT_MS, insist, without_own_timeout
+from outbox.pooler import stands_between
 
 NO_TRANSACTION = "-- no transaction"
 """First line of a file whose statements cannot run in a transaction, such as CREATE INDEX CONCURRENTLY."""
@@ -139,9 +140,14 @@ async def migrate(conn: Connection, say: Callable[[str], None] = _nobody) -> lis
     """Apply what is pending, one deploy at a time, and say what it waits for; return what was applied.
 
     Raises:
-        MigrationError: an applied file has changed, or a file failed; what came before it stays applied.
+        MigrationError: an applied file has changed, or a file failed; what came before it stays applied. Or a pooler
+            stands between, where a lock is nobody's.
 
     """
+    if await stands_between(conn):
+        raise MigrationError(
+            "DATABASE_URL leads to a pooler such as PgBouncer: migrate through the address of PostgreSQL itself"
+        )
     # Asked again and again: who waits inside the lock call holds a snapshot, which CREATE INDEX CONCURRENTLY waits for.
     while not await conn.fetchval("select pg_try_advisory_lock($1)", DEPLOY_LOCK):  # noqa: ASYNC110 (as said)
         await asyncio.sleep(ASK_EVERY_S)

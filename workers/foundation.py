@@ -10,8 +10,9 @@ from redis.exceptions import RedisError
 
 from health import Check, CheckName, Health, Status
 from outbox import migration
-from outbox.database import Pool
-from workers.patience import REFUSED, Backoff, PostgresOutOfReachError, answered, wait_for, watching_postgres
+from outbox.database import Pool, refusal
+from workers.patience import OUT_OF_REACH, Backoff, PostgresOutOfReachError, answered, wait_for, watching_postgres
+from workers.redis_client import why
 from workers.schema_watch import SchemaWatch
 from workers.settings import SettingsError
 
@@ -76,8 +77,8 @@ class Foundation:
     async def _look_at_redis(self) -> None:
         try:
             await self.redis.ping()
-        except (RedisError, OSError, TimeoutError):
-            self.health.record(CheckName.REDIS, Check(self.without_redis, "out of reach"))
+        except (RedisError, OSError, TimeoutError) as fault:
+            self.health.record(CheckName.REDIS, Check(self.without_redis, why(fault)))
         else:
             self.health.record(CheckName.REDIS, Check(Status.OK, "answers"))
 
@@ -87,5 +88,8 @@ def refusal_named() -> Iterator[None]:
     """Say in words that PostgreSQL answers, but not to this DATABASE_URL."""
     try:
         yield
-    except REFUSED as fault:
-        raise SettingsError(f"DATABASE_URL is refused by PostgreSQL: {type(fault).__name__}") from None
+    except OUT_OF_REACH as fault:
+        refused = refusal(fault)
+        if refused is None:
+            raise
+        raise SettingsError(refused) from None

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from redis.exceptions import RedisError
 
-from health import Health, get_logger, write_textfile
+from health import Check, CheckName, Health, Status, get_logger, write_textfile
 from health import write as write_health
 from workers.deliver import Deliverer
 from workers.exit import Exit
@@ -13,6 +13,7 @@ from workers.maintain import maintain_slice
 from workers.parts import Parts, wire
 from workers.preflight import preflight
 from workers.queue import KINDS, Running, enqueue, make_worker, open_queue, slices_of
+from workers.redis_client import why
 from workers.settings import Settings
 from workers.slice import Slice
 from workers.stop import stop_on_signals
@@ -39,7 +40,9 @@ async def run_once(settings: Settings) -> Exit:
                 for kind in KINDS:
                     await enqueue(parts, redis, kind, once=True)
                 await worker.main()
-            except (RedisError, OSError, TimeoutError):
+            except (RedisError, OSError, TimeoutError) as fault:
+                log.error("redis_failed", error=fault)
+                parts.health.record(CheckName.REDIS, Check(Status.UNHEALTHY, why(fault)))
                 parts.out_of_reach.add("redis")
         await redis.aclose()
         code = await _leave_word(parts)

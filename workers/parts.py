@@ -14,6 +14,7 @@ from outbox.catalog import Catalog
 from outbox.catalog import load as load_catalog
 from outbox.database import Pool, close_pool, open_pool
 from outbox.fan_out import Route
+from outbox.pgbouncer import is_pooled
 from telegram import Guard, Pacer, Sender
 from workers.bot import Bot
 from workers.lookout import Lookout
@@ -74,6 +75,11 @@ class Parts:
     def patience(self) -> float | None:
         """Say how many seconds are left to wait for what is under way; None: as long as it takes."""
         return None if self.stop_by is None else max(0.0, self.stop_by - asyncio.get_running_loop().time())
+
+    @property
+    def hears(self) -> bool:
+        """Tell whether PostgreSQL can say that somebody emitted; behind PgBouncer looking is all there is."""
+        return not is_pooled(self.settings.secret("DATABASE_URL"))
 
     @property
     def bot_refused(self) -> asyncio.Event:

@@ -5,11 +5,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from health import Check, CheckName, Health, Status
-from outbox.database import OUT_OF_REACH, REFUSED
+from outbox.database import OUT_OF_REACH
 
 __all__ = [
     "OUT_OF_REACH",
-    "REFUSED",
     "Backoff",
     "PostgresOutOfReachError",
     "answered",

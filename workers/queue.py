@@ -16,7 +16,6 @@ from typing import Any
 
 from arq.connections import ArqRedis
 from arq.worker import Function, func
-from redis.asyncio import ConnectionPool
 from redis.exceptions import RedisError
 
 from health import Check, CheckName, Status, get_logger
@@ -25,7 +24,7 @@ from workers.deliver import Deliverer
 from workers.maintain import maintain_slice
 from workers.parts import Parts
 from workers.patience import Backoff, wait_for
-from workers.redis_client import TIMEOUT_S
+from workers.redis_client import connections, why
 from workers.relay import relay_slice
 from workers.slice import LENGTH, Slice
 
@@ -142,11 +141,11 @@ def _function(kind: str) -> Function:
 
 def open_queue(parts: Parts) -> ArqRedis:
     """Make the Redis client through which jobs are written and read; it connects when it is first used."""
-    connections = ConnectionPool.from_url(
-        parts.settings.secret("REDIS_URL"), socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S
-    )
     return ArqRedis(
-        connections, job_serializer=write_job, job_deserializer=read_job, default_queue_name=queue_name(parts)
+        connections(parts.settings),
+        job_serializer=write_job,
+        job_deserializer=read_job,
+        default_queue_name=queue_name(parts),
     )
 
 
@@ -191,8 +190,8 @@ async def keep_slices(parts: Parts, running: Running, redis: ArqRedis) -> None:
                 if running.wants(kind):
                     await enqueue(parts, redis, kind)
             backoff.reset()
-        except (RedisError, OSError, TimeoutError):
-            parts.health.record(CheckName.REDIS, Check(Status.UNHEALTHY, "out of reach: nothing is sent"))
+        except (RedisError, OSError, TimeoutError) as fault:
+            parts.health.record(CheckName.REDIS, Check(Status.UNHEALTHY, f"{why(fault)}: nothing is sent"))
             await backoff.wait()
         else:
             parts.health.record(CheckName.REDIS, Check(Status.OK, "answers", latency_ms))

@@ -77,7 +77,8 @@ async def _relay(parts: Parts, turn: Slice) -> bool:
 
 async def _sleep(parts: Parts, turn: Slice, conn: Connection) -> None:
     """Sleep until somebody emits or the slice ends, looking now and then."""
-    await cursor.set_asleep(conn, True)
+    # who cannot be woken says that it is awake, also after one that could: a NOTIFY costs each emit, and wakes nobody
+    await cursor.set_asleep(conn, parts.hears)
     while turn.goes_on:
         parts.events_waiting.clear()
         # the first look finds those who emitted before the flag stood, and so have not notified

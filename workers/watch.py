@@ -46,10 +46,11 @@ async def watch(settings: Settings) -> None:
                 tasks.create_task(serve(app, listener, parts.stopping))
             beside = [
                 tasks.create_task(keep(health, settings.health_file, notifier=notifier)),
-                tasks.create_task(_hear_events(parts)),
                 tasks.create_task(keep_asking(parts)),
                 tasks.create_task(watch_schema(parts)),
             ]
+            if parts.hears:
+                beside.append(tasks.create_task(_hear_events(parts)))
             if not fit:
                 await wait_until_fit(parts)
             log.info("worker_started", version=health.version)

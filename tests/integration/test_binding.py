@@ -91,7 +91,7 @@ async def test_two_chats_with_one_token(conn: Connection, database_url: str) -> 
     async with conn.transaction():
         assert await binding.consume(conn, token) == "anna"
         second = asyncio.create_task(binding.consume(other, token))
-        await blocked(conn, conn, second)
+        await blocked(conn, second)
     assert await second is None
     await other.close()
 
@@ -104,7 +104,7 @@ async def test_a_link_that_fails_costs_no_token(conn: Connection, database_url: 
     await transaction.start()
     await binding.consume(conn, token)
     second = asyncio.create_task(binding.consume(other, token))
-    await blocked(conn, conn, second)
+    await blocked(conn, second)
     await transaction.rollback()
     assert await second == "anna"
     await other.close()

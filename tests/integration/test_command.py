@@ -58,7 +58,7 @@ async def test_migrate_brings_an_empty_database_up_to_date_once(stage: Stage, em
     assert stage.run("migrate", "--check", **here).code == 0
 
 
-async def test_migrate_tells_what_has_changed(stage: Stage) -> None:
+async def test_migrate_tells_what_has_changed(stage: Stage, direct_url: str) -> None:
     """A file that has changed since it was applied is shown by --status, ends --check with 1 and stops `migrate`."""
     await stage.conn.execute("update outbox.migration set checksum = 'other' where number = 2")
     status = stage.run("migrate", "--status", "--json")
@@ -80,7 +80,7 @@ async def test_migrate_tells_what_has_changed(stage: Stage) -> None:
         ("0014_traceparent", "applied"),
     ]
     assert stage.run("migrate", "--check").code == 1
-    stopped = stage.run("migrate")
+    stopped = stage.run("migrate", DATABASE_URL=direct_url)
     assert (stopped.code, stopped.complaint) == (1, "applied migrations have changed since: 0002_delivery")
 
 
@@ -353,7 +353,7 @@ async def test_catalog_check_renders_every_type(stage: Stage) -> None:
     assert (broken.code, broken.complaint.startswith("ru.toml")) == (1, True)
 
 
-async def test_every_command_that_prints_facts_can_print_json(stage: Stage) -> None:
+async def test_every_command_that_prints_facts_can_print_json(stage: Stage, direct_url: str) -> None:
     """With --json stdout holds JSON and nothing else."""
     event_id, _ = await _deliver(stage)
     (stage.folder / "events.jsonl").write_text(lines_of({"type": "t", "recipients": ["anna"], "payload": payload(1)}))
@@ -372,7 +372,8 @@ async def test_every_command_that_prints_facts_can_print_json(stage: Stage) -> N
         ("forget anna", dict),
     ]
     for command, kind in commands:
-        printed = stage.run(*command.split(), "--json")
+        url = direct_url if command == "migrate" else stage.environment["DATABASE_URL"]
+        printed = stage.run(*command.split(), "--json", DATABASE_URL=url)
         assert printed.out, (command, printed)
         assert isinstance(printed.facts, kind), command
 

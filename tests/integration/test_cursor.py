@@ -14,7 +14,7 @@ import pytest
 from outbox import cursor, event, proof, relay
 from outbox.channel import Channel
 from outbox.cursor import Position
-from outbox.database import Connection, Pool
+from outbox.database import Connection, Pool, connect
 from outbox.error import ForeignClusterError
 from outbox.fan_out import Route, fan_out
 from workers.engine import Postgres
@@ -311,21 +311,30 @@ create policy gate on outbox.cursor to outbox_worker using (gate())
 """
 
 
-async def test_a_relay_that_is_overtaken_is_at_home(pool: Pool, conn: Connection) -> None:
+WAITS = """
+select exists (
+  select from pg_stat_activity where datname = current_database() and cardinality(pg_blocking_pids(pid)) > 0
+)
+"""
+
+
+async def test_a_relay_that_is_overtaken_is_at_home(pool: Pool, conn: Connection, direct_url: str) -> None:
     """A relay that another overtakes between its look at the cursor and its lock does not take it for a foreign one."""
     await conn.execute(GATE)
-    await conn.execute("select pg_advisory_lock(1)")
+    porter = await connect(direct_url)
+    await porter.execute("select pg_advisory_lock(1)")
     async with pool.acquire() as slow, slow.transaction(), asyncio.timeout(TIMEOUT_S):
         await slow.execute("set local role outbox_worker")
         locked = asyncio.create_task(cursor.lock(slow))
-        while not await conn.fetchval("select cardinality(pg_blocking_pids($1)) > 0", slow.get_server_pid()):
+        while not await conn.fetchval(WAITS):
             pass
         await event.emit(conn, "t", ["ann"])
         await relay.step(conn, ROUTES)
         (moved,) = await cursor.show(conn)
-        await conn.execute("select pg_advisory_unlock(1)")
+        await porter.execute("select pg_advisory_unlock(1)")
         window = await locked
 
+    await porter.close()
     assert window is not None
     assert window.high == moved["high"]
 

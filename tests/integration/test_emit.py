@@ -254,10 +254,17 @@ async def test_fifty_transactions_race_with_one_key(pool: Pool, conn: Connection
     assert set(ids) == {await conn.fetchval("select id from outbox.event")}
 
 
-async def waiting_for_another(conn: Connection, pid: int) -> None:
+WAITS = """
+select exists (
+  select from pg_stat_activity where datname = current_database() and cardinality(pg_blocking_pids(pid)) > 0
+)
+"""
+
+
+async def waiting_for_another(conn: Connection) -> None:
     """Wait until a session waits for another transaction to end."""
     async with asyncio.timeout(TIMEOUT_S):
-        while not await conn.fetchval("select cardinality(pg_blocking_pids($1)) > 0", pid):
+        while not await conn.fetchval(WAITS):
             pass
 
 
@@ -268,7 +275,7 @@ async def test_second_writes_when_the_first_rolls_back(pool: Pool, conn: Connect
         await first.start()
         lost = await event.emit(one, "t", ["ann"], dedupe_key="k")
         second = asyncio.create_task(event.emit(two, "t", ["bob"], dedupe_key="k"))
-        await waiting_for_another(conn, two.get_server_pid())
+        await waiting_for_another(conn)
         await first.rollback()
         won = await asyncio.wait_for(second, TIMEOUT_S)
 
@@ -284,7 +291,7 @@ async def test_second_gets_the_first_when_it_commits(pool: Pool, conn: Connectio
         await first.start()
         wanted = await event.emit(one, "t", ["ann"], dedupe_key="k")
         second = asyncio.create_task(event.emit(two, "t", ["bob"], dedupe_key="k"))
-        await waiting_for_another(conn, two.get_server_pid())
+        await waiting_for_another(conn)
         await first.commit()
 
         assert await asyncio.wait_for(second, TIMEOUT_S) == wanted
@@ -323,6 +330,7 @@ async def test_rollback_leaves_nothing(conn: Connection) -> None:
     assert [row[0] for row in await conn.fetch("select recipients from outbox.event")] == [["bob"]]
 
 
+@pytest.mark.direct
 async def test_notifies_only_a_sleeping_relay(conn: Connection, pool: Pool) -> None:
     """An emit notifies when the relay has said that it sleeps, and no longer once it is awake."""
     heard: asyncio.Queue[str] = asyncio.Queue()

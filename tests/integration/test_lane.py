@@ -78,11 +78,14 @@ async def standing(conn: Connection) -> str:
     )
 
 
-async def blocked(conn: Connection, by: Connection, task: asyncio.Task[Any]) -> None:
-    """Wait until somebody waits for a lock that the other connection holds."""
+# pg_stat_activity would be as it was when this transaction looked at it first
+WAITS = "select exists (select from pg_locks where not granted and pg_backend_pid() = any(pg_blocking_pids(pid)))"
+
+
+async def blocked(conn: Connection, task: asyncio.Task[Any]) -> None:
+    """Wait until somebody waits for a lock that this connection's transaction holds."""
     async with asyncio.timeout(10):
-        waits = "select exists (select from pg_stat_activity where $1 = any(pg_blocking_pids(pid)))"
-        while not await conn.fetchval(waits, by.get_server_pid()):
+        while not await conn.fetchval(WAITS):
             assert not task.done()
 
 
@@ -156,7 +159,7 @@ async def test_an_end_taken_over_while_it_is_written(conn: Connection, other: Co
         await transaction.start()
         (taken,) = await lane.take_ended(conn, 10)
         recording = asyncio.create_task(end(other, late, Delivered()))
-        await blocked(conn, conn, recording)
+        await blocked(conn, recording)
         await transaction.commit()
         assert not await recording
     assert [state for state, _ in await states(conn)] == ["sending"]

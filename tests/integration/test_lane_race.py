@@ -62,7 +62,7 @@ async def test_an_event_added_while_its_lane_goes_idle(conn: Connection, other: 
         assert await end(conn, last, Delivered())
         assert await standing(conn) == "idle"
         adding = asyncio.create_task(relay.step(other, ROUTES))
-        await blocked(conn, conn, adding)
+        await blocked(conn, adding)
         await transaction.commit()
         await adding
     assert await standing(conn) == "due"
@@ -80,7 +80,7 @@ async def test_a_lane_goes_idle_while_an_event_is_added(conn: Connection, other:
         assert batch is not None
         assert batch.written.deliveries == 1
         recording = asyncio.create_task(end(other, last, Delivered()))
-        await blocked(conn, conn, recording)
+        await blocked(conn, recording)
         await transaction.commit()
         assert await recording
     assert await standing(conn) == "due"
@@ -100,7 +100,7 @@ async def test_a_claim_whose_head_is_gone_gives_the_lane_back(
             " where id = (select min(id) from outbox.delivery)"
         )
         claiming = asyncio.create_task(claim(conn))
-        await blocked(other, other, claiming)
+        await blocked(other, claiming)
         await transaction.commit()
         assert await claiming == []
     assert await standing(conn) == after

@@ -48,7 +48,7 @@ async def test_two_at_once(
     async with conn.transaction():
         await link.connect(conn, *first, How.START)
         task = asyncio.create_task(link_second())
-        await blocked(conn, conn, task)
+        await blocked(conn, task)
     await task
     await other.close()
     found = await held(conn)
@@ -66,7 +66,7 @@ async def test_a_record_that_is_under_way_goes_first(conn: Connection, database_
     async with conn.transaction():
         await waiting.lock_lanes(conn, Channel.TELEGRAM, ["anna", "boris"])
         task = asyncio.create_task(link.connect_all(other, [Wanted("anna", 1), Wanted("boris", 2)], How.IMPORT))
-        await blocked(conn, conn, task)
+        await blocked(conn, task)
         for who in ("boris", "anna"):
             await link.refuse(conn, [Refusal(who, "blocked", LinkState.BLOCKED)])
     assert [one.renewed for one in await task] == [True, True]
@@ -80,7 +80,7 @@ async def test_a_chat_moves_into_a_place_that_was_just_taken(conn: Connection, d
     async with conn.transaction():
         await link.connect(conn, "boris", -1001, How.COMMAND)
         task = asyncio.create_task(link.migrate(other, {"anna": -1001}))
-        await blocked(conn, conn, task)
+        await blocked(conn, task)
     await task
     await other.close()
     assert await held(conn) == [("anna", -1001)]
@@ -93,7 +93,7 @@ async def test_a_link_to_a_chat_that_was_just_moved(conn: Connection, database_u
     async with conn.transaction():
         await link.migrate(conn, {"anna": -1001})
         task = asyncio.create_task(link.connect(other, "boris", -1001, How.COMMAND))
-        await blocked(conn, conn, task)
+        await blocked(conn, task)
     assert (await task).displaced_recipient == "anna"
     await other.close()
     assert await held(conn) == [("boris", -1001)]

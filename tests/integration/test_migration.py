@@ -42,6 +42,14 @@ async def empty(empty_database_url: str) -> AsyncIterator[Connection]:
 
 
 @pytest.fixture
+async def conn(direct_url: str) -> AsyncIterator[Connection]:
+    """Connect to the test's database as a deploy does: to PostgreSQL itself."""
+    opened = await connect(direct_url)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Make the migrations those of an empty folder."""
     monkeypatch.setattr(migration, "files", lambda _package: tmp_path)
@@ -157,14 +165,14 @@ async def test_only_the_new_file_is_applied(empty: Connection, folder: Path) -> 
 
 
 async def test_the_script_by_hand_is_the_same(
-    conn: Connection, database_url: str, empty: Connection, empty_database_url: str, postgres: Postgres
+    conn: Connection, direct_url: str, empty: Connection, empty_database_url: str, postgres: Postgres
 ) -> None:
     """The printed script, run by psql, makes the same schema and the same notes as migrate does."""
     script = migration.script(migration.migrations())
     await asyncio.to_thread(_run_by_hand, postgres.binaries, empty_database_url, script)
 
     by_hand = await asyncio.to_thread(_schema, postgres.binaries, empty_database_url)
-    assert by_hand == await asyncio.to_thread(_schema, postgres.binaries, database_url)
+    assert by_hand == await asyncio.to_thread(_schema, postgres.binaries, direct_url)
     notes = "select number, name, checksum from outbox.migration order by number"
     assert await empty.fetch(notes) == await conn.fetch(notes)
     assert await migration.migrate(empty) == []

@@ -114,7 +114,7 @@ async def test_two_writers_never_wait_for_each_other(conn: Connection, database_
     async with conn.transaction():
         await emit_all(conn, [held("a")])
         second = asyncio.create_task(emit_all(other, [held(type_) for type_ in order]))
-        await blocked(conn, conn, second)
+        await blocked(conn, second)
         await emit_all(conn, [held("b")])
     await second
     await other.close()

@@ -136,7 +136,7 @@ async def test_what_comes_while_a_message_is_being_held(conn: Connection, databa
         await transaction.start()
         await relay_all(conn)
         recording = asyncio.create_task(end(other, claimed, NIGHT))
-        await blocked(conn, conn, recording)
+        await blocked(conn, recording)
         await transaction.commit()
         assert await recording
     await other.close()

@@ -41,9 +41,9 @@ def elsewhere(postgres_binaries: Path | None) -> Iterator[Postgres]:
 
 
 @pytest.fixture
-async def restore(database_url: str, elsewhere: Postgres) -> AsyncIterator[Restore]:
+async def restore(direct_url: str, elsewhere: Postgres) -> AsyncIterator[Restore]:
     """Lend a restore of the test's database into the other cluster."""
-    made = Restore(database_url, elsewhere)
+    made = Restore(direct_url, elsewhere)
     yield made
     await made.drop()
 

@@ -40,5 +40,5 @@ async def test_who_holds_what_is_asked_in_sql_that_works(conn: Connection) -> No
     async with conn.transaction():
         await notify(conn, 1, "ann")
         rows = await conn.fetch(block("VestnikTransactionOpen", "select"))
-        assert conn.get_server_pid() in {row["pid"] for row in rows}
+        assert await conn.fetchval("select pg_backend_pid()") in {row["pid"] for row in rows}
     assert await conn.fetch(block("VestnikRelayLate", "select")) == []

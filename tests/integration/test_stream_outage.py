@@ -70,6 +70,8 @@ async def test_redis_back_again_is_listened_to(
     assert numbers(*tellings) == [1, 2, 3]
 
 
+# behind a pooler the one session that is left alone would serve everybody
+@pytest.mark.direct
 async def test_streams_outlive_postgres(api: ApiStage, postgres: Postgres, conn: Connection) -> None:
     """While PostgreSQL lets nobody in, streams stay open with their heartbeat; then they go on."""
     admin = await asyncpg.connect(postgres.url())

@@ -32,7 +32,7 @@ async def test_two_processes_get_one_update(conn: Connection, database_url: str)
     async with conn.transaction():
         assert await update.first(conn, 1, 7, 11)
         second = asyncio.create_task(update.first(other, 1, 7, 11))
-        await blocked(conn, conn, second)
+        await blocked(conn, second)
     assert not await second
     await other.close()
 
@@ -44,7 +44,7 @@ async def test_an_update_that_failed_is_not_lost(conn: Connection, database_url:
     await transaction.start()
     await update.first(conn, 1, 7, 11)
     second = asyncio.create_task(update.first(other, 1, 7, 11))
-    await blocked(conn, conn, second)
+    await blocked(conn, second)
     await transaction.rollback()
     assert await second
     await other.close()

@@ -97,7 +97,7 @@ async def test_what_is_added_while_an_attempt_ends_is_urgent(conn: Connection, d
         await transaction.start()
         await relay.step(conn, ROUTES)
         recording = asyncio.create_task(end(other, last, Delivered()))
-        await blocked(conn, conn, recording)
+        await blocked(conn, recording)
         await transaction.commit()
         assert await recording
     await other.close()

@@ -5,6 +5,7 @@ import sys
 import typer
 
 from health import VERSION, HealthError, configure
+from outbox.database import refusal
 from outbox.error import OutboxError
 from telegram.error import TelegramError
 from workers.command import (
@@ -26,7 +27,7 @@ from workers.command import (
     unknown,
 )
 from workers.exit import Exit
-from workers.patience import OUT_OF_REACH, REFUSED
+from workers.patience import OUT_OF_REACH
 from workers.settings import SettingsError
 
 app = typer.Typer(
@@ -86,15 +87,20 @@ def main() -> None:
         if known is None or rest is not None:
             raise
         _end("; ".join(str(fault) for fault in known.exceptions), Exit.WRONG_SETTINGS)
-    except REFUSED as fault:
-        _end(f"DATABASE_URL is refused by PostgreSQL: {type(fault).__name__}", Exit.WRONG_SETTINGS)
-    except (FileNotFoundError, PermissionError, IsADirectoryError) as fault:
-        _end(f"{fault.filename}: {fault.strerror}", Exit.WRONG_SETTINGS)
     except OUT_OF_REACH as fault:
-        # the driver's text can hold an address with a password
-        _end(
-            f"out of reach: {type(fault).__name__}. Is DATABASE_URL right, and does PostgreSQL run?", Exit.OUT_OF_REACH
-        )
+        _end(*_words_for(fault))
+
+
+def _words_for(fault: BaseException) -> tuple[str, Exit]:
+    """Say what keeps us from PostgreSQL, or from a file; the driver's text can hold an address with a password."""
+    # without a name it is a socket or a certificate of the address
+    if isinstance(fault, (FileNotFoundError, PermissionError, IsADirectoryError)) and fault.filename is not None:
+        return f"{fault.filename}: {fault.strerror}", Exit.WRONG_SETTINGS
+    refused = refusal(fault)
+    if refused is not None:
+        return refused, Exit.WRONG_SETTINGS
+    words = f"out of reach: {type(fault).__name__}. Is DATABASE_URL right, and does PostgreSQL run?"
+    return words, Exit.OUT_OF_REACH
 
 
 def _end(message: str, code: Exit) -> None:
