@@ -10,7 +10,7 @@ import uvloop
 
 from outbox import migration
 from outbox.database import connect
-from tests.bench import emit, gauge, idle, lane, relay, soak, stream
+from tests.bench import emit, gauge, idle, lane, memory, relay, soak, stream
 from tests.bench.table import show
 from workers import demo, engine
 from workers.engine import Postgres
@@ -51,6 +51,8 @@ def main() -> None:
     with demo.stage("--no-limits") as stage:
         figures += idle.measure(stage)
         figures += stream.measure(stage)
+    with demo.stage("--no-limits") as stage:
+        figures += memory.measure(stage)
     show(figures)
 
 

@@ -12,11 +12,14 @@ from pydantic import SecretStr
 
 from outbox import migration
 from outbox.database import Connection, connect
+from outbox.pooler import Pooler
 from telegram.webhook import Webhook, fault_of
 from tests.integration.stage import Stage
 from workers import engine
 from workers.doctor import Level
 from workers.doctor.bot import judge
+from workers.doctor.pooler import judge as judge_pooler
+from workers.doctor.pooler import look_at_pooler
 from workers.doctor.redis import judge_memory, judge_version
 from workers.doctor.right import look_at_rights
 from workers.doctor.secret import look_at_files, look_at_secrets
@@ -64,6 +67,7 @@ async def test_all_is_well_on_a_running_installation(stage: Stage, postgres_bina
         "roles": "ok",
         "schema": "ok",
         "cursor": "ok",
+        "pooler": "ok",
         "redis": "ok",
         "redis memory": "ok",
         "bot": "ok",
@@ -122,6 +126,30 @@ async def test_a_server_that_loses_commits_is_named(conn: Connection) -> None:
     server, clock = await look_at_server(conn)
     assert (server.level, server.todo) == (Level.FAIL, "set fsync = on")
     assert clock.level is Level.OK
+
+
+@pytest.mark.parametrize(
+    ("found", "said", "level", "todo"),
+    [
+        (Pooler.NONE, False, Level.OK, ""),
+        (Pooler.NONE, True, Level.WARN, "take pgbouncer=true out of DATABASE_URL"),
+        (Pooler.TRANSACTION, True, Level.OK, ""),
+        (Pooler.SESSION, True, Level.WARN, "set pool_mode = transaction for this database"),
+        (Pooler.TRANSACTION, False, Level.FAIL, "add pgbouncer=true to the parameters of DATABASE_URL"),
+        (Pooler.SESSION, False, Level.FAIL, "add pgbouncer=true to the parameters of DATABASE_URL"),
+    ],
+)
+def test_what_stands_between_is_compared_with_the_address(found: Pooler, said: bool, level: Level, todo: str) -> None:  # noqa: FBT001 (a case)
+    """PgBouncer works where the address names it; each other pair has its remedy."""
+    finding = judge_pooler(found, said=said)
+    assert (finding.level, finding.todo) == (level, todo)
+
+
+async def test_what_stands_between_is_found_out(database_url: str, direct_url: str) -> None:
+    """Asked of a server itself, also with an address that says otherwise."""
+    assert (await look_at_pooler(direct_url)).level is Level.OK
+    assert (await look_at_pooler(f"{direct_url}?pgbouncer=true")).level is Level.WARN
+    assert (await look_at_pooler(database_url)).level is Level.OK
 
 
 SOUND = Server(standby=False, fsync=True, synchronous_commit="on", autovacuum=True, forgotten_prepared=0)

@@ -1,9 +1,12 @@
-"""What the doctor looks at in PostgreSQL: reach, version, server, schema, login, cursor."""
+"""What the doctor looks at in PostgreSQL: reach, version, server, schema, login, cursor, and what stands before it."""
+
+import asyncpg
 
 from outbox import cursor, migration, shape
-from outbox.database import Connection, connect
+from outbox.database import Connection, connect, refusal
 from outbox.error import OutboxError
 from workers.doctor.finding import Finding, Level, fail, ok, warn
+from workers.doctor.pooler import look_at_pooler
 from workers.doctor.right import look_at_rights
 from workers.doctor.server import look_at_server
 from workers.patience import OUT_OF_REACH
@@ -15,18 +18,20 @@ OLDEST_VERSION = 14
 async def look_at_postgres(settings: Settings) -> list[Finding]:
     """Connect and look; what cannot be reached is one finding."""
     try:
-        conn = await connect(settings.secret("DATABASE_URL"))
+        url = settings.secret("DATABASE_URL")
     except SettingsError as fault:
         return [fail("postgres", str(fault), "set it")]
-    except OUT_OF_REACH as fault:
-        # the driver's text can hold the address with its password
-        return [
-            fail("postgres", f"out of reach: {type(fault).__name__}", "does PostgreSQL run, and is DATABASE_URL right?")
-        ]
     try:
-        return [_version(conn), *await look_at_server(conn), *await _installation(conn)]
+        conn = await connect(url)
+    except (*OUT_OF_REACH, asyncpg.PostgresError) as fault:
+        # the driver's text can hold the address with its password
+        says = refusal(fault) or f"out of reach: {type(fault).__name__}"
+        return [fail("postgres", says, "does PostgreSQL run, and is DATABASE_URL right?")]
+    try:
+        found = [_version(conn), *await look_at_server(conn), *await _installation(conn)]
     finally:
         await conn.close()
+    return [*found, await look_at_pooler(url)]
 
 
 async def _installation(conn: Connection) -> list[Finding]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from redis.exceptions import RedisError
 
 from workers.doctor.finding import Finding, fail, ok, warn
-from workers.redis_client import connect
+from workers.redis_client import connect, why
 from workers.settings import Settings, SettingsError
 
 OLDEST_VERSION = (6, 2)
@@ -23,7 +23,7 @@ async def look_at_redis(settings: Settings) -> list[Finding]:
     try:
         info = await redis.info()
     except (RedisError, OSError, TimeoutError) as fault:
-        return [fail("redis", f"out of reach: {type(fault).__name__}", "does Redis run, and is REDIS_URL right?")]
+        return [fail("redis", f"{why(fault)}: {type(fault).__name__}", "does Redis run, and is REDIS_URL right?")]
     finally:
         await redis.aclose()
     return [judge_version(info), judge_memory(info)]
