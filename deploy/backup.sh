@@ -70,6 +70,7 @@ unescaped() { # %40 -> @
 hide_password() {
   local rest authority user secret
   [[ $url =~ ^postgres(ql)?:// ]] || end 1 "DATABASE_URL is malformed: it must begin with postgresql://"
+  [[ ! $url =~ [?\&]pgbouncer=true ]] || end 1 "DATABASE_URL leads to PgBouncer: give the address of PostgreSQL itself"
   [[ ! $url =~ [?\&](ssl)?password= ]] || end 1 "DATABASE_URL has a password behind the ?: write it before the @"
   rest=${url#*://}
   authority=${rest%%[/?]*}

@@ -13,6 +13,7 @@ from outbox import cursor, fence, migration, table
 from outbox.database import FREE_PLANNER, OUT_OF_REACH, SETTINGS, Connection
 from outbox.error import ForeignClusterError, TransferError
 from outbox.migration import Standing
+from outbox.pooler import stands_between
 from outbox.rebase import SEEN, rebase
 from outbox.table import Table, Total
 
@@ -115,6 +116,9 @@ SCHEMA = "select to_regnamespace('outbox') is not null"
 
 async def _look(source: Connection, target: Connection) -> bool:
     """Refuse what needs no lock to be seen; tell whether the target's schema is to be made."""
+    for conn, which in ((source, "source"), (target, "target")):
+        if await stands_between(conn):
+            raise TransferError(f"a pooler stands before the {which}: give the address of PostgreSQL itself")
     if await source.fetchrow(SAME_DATABASE) == await target.fetchrow(SAME_DATABASE):
         raise TransferError("source and target are the same database")
     await _require_applied(source, "source")

@@ -14,6 +14,9 @@ from tests.integration.bucket import KEY, Bucket, bucket
 from tests.integration.stage import PATIENCE_S, PROJECT, Finished
 from workers.engine import Postgres
 
+# pg_dump knows no pooler
+pytestmark = pytest.mark.direct
+
 SCRIPT = PROJECT / "deploy" / "backup.sh"
 KINDS = ("dump", "owner.sql", "roles.sql", "sha256")
 PROGRAMS = ("psql", "pg_dump", "pg_restore")
@@ -153,13 +156,31 @@ def test_no_password_on_a_command_line(backups: Backups, tmp_path: Path, where: 
         ),
         (
             [],
+            {"DATABASE_URL": "postgresql://h/d?sslmode=require&pgbouncer=true"},
+            1,
+            "DATABASE_URL leads to PgBouncer: give the address of PostgreSQL itself",
+        ),
+        (
+            [],
             {"DATABASE_URL": "postgresql://postgres:hush@127.0.0.1:1/d"},
             2,
             "PostgreSQL is out of reach, or refuses DATABASE_URL",
         ),
         ([], {"PG_BIN": "/nowhere"}, 1, "/nowhere/psql is missing; on Debian: apt-get install postgresql-client"),
     ],
-    ids=["keep", "no value", "place", "option", "nowhere", "no url", "bad url", "hidden password", "away", "programs"],
+    ids=[
+        "keep",
+        "no value",
+        "place",
+        "option",
+        "nowhere",
+        "no url",
+        "bad url",
+        "hidden password",
+        "pooler",
+        "away",
+        "programs",
+    ],
 )
 def test_wrong_settings_are_named(
     backups: Backups, words: list[str], environment: dict[str, str], code: int, complaint: str

@@ -17,6 +17,9 @@ from tests.integration.test_deliver import run as deliver_all
 from workers.engine import Postgres
 from workers.parts import Parts
 
+# pg_dump and psql know no pooler
+pytestmark = pytest.mark.direct
+
 PAGE = (PROJECT / "docs" / "backup-restore.md").read_text(encoding="utf-8")
 BACKUP, RESTORE, GO_ON, LET_EXPIRE, TRANSFER = re.findall(r"^```\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
 OWNER = "keeper"

@@ -29,8 +29,12 @@ from tests.integration.installation import (
 )
 from tests.integration.stage import Stage
 from tests.integration.test_proof import LONG_AGO
+from tests.pooler import PROGRAM, pgbouncer
 from workers.command.main import app
 from workers.engine import Postgres
+
+# a transfer refuses a pooler
+pytestmark = pytest.mark.direct
 
 MOVED = "this installation has moved to another database"
 FAULTS = {
@@ -366,6 +370,17 @@ async def test_a_source_that_is_at_work_is_refused(database_url: str, target_url
     with pytest.raises(TransferError, match=r"the source's schema .*0001_event is pending"):
         await move(database_url, target_url)
     assert await look(target_url) == {}
+
+
+@pytest.mark.skipif(not PROGRAM.exists(), reason="no PgBouncer: apt-get install pgbouncer")
+async def test_a_pooler_is_refused(postgres: Postgres, elsewhere: Postgres, database: str, target_url: str) -> None:
+    """What locks and copies for minutes wants PostgreSQL itself, on either side."""
+    target = target_url.rpartition("/")[2]
+    with pgbouncer(postgres) as before_source, pgbouncer(elsewhere) as before_target:
+        with pytest.raises(TransferError, match="a pooler stands before the source"):
+            await move(before_source.url(database), target_url)
+        with pytest.raises(TransferError, match="a pooler stands before the target"):
+            await move(postgres.url(database), before_target.url(target))
 
 
 async def test_a_database_is_not_transferred_into_itself(database_url: str) -> None:
