@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import Field, HttpUrl, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -15,30 +14,16 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from health import TEXTFILE_SUFFIX
 from health.sample import Sample
 from outbox.decision import SCHEDULE
-from outbox.pgbouncer import plain
-from workers import sentinel_url
+from workers.address import require_shape
 from workers.duration import duration
 
 SECRETS = ("DATABASE_URL", "REDIS_URL", "TELEGRAM_BOT_TOKEN", "OUTBOX_CONSUMER_SECRET", "INBOX_JWT_SECRET")
 
 
-SHAPES = {
-    "database_url": (re.compile(r"postgres(ql)?://"), "it must begin with postgresql://"),
-    "redis_url": (
-        re.compile(r"(rediss?(\+sentinel)?|unix)://"),
-        "it must begin with redis://, rediss:// or unix://, or with redis+sentinel://",
-    ),
-    "telegram_bot_token": (re.compile(r"\d+:[A-Za-z0-9_-]+$"), "it must look like 123456:ABC-def"),
-}
-"""What a secret looks like, and the words for one that does not."""
-
 ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:\d+)?|https?://\[[0-9a-f:]+\](:\d+)?")
 
 PAID_SAMPLE = 0.01
 """A thousand messages a second would be 20 GB of log a day."""
-
-FILES = {"sslrootcert", "sslcert", "sslkey", "sslcrl", "ssl_ca_certs", "ssl_certfile", "ssl_keyfile"}
-"""Parameters by which the addresses of PostgreSQL and Redis name files."""
 
 LONGEST_DELAY_S = 30 * 24 * 3600
 MOST_OPERATORS = 1000
@@ -149,16 +134,8 @@ class Settings(BaseSettings):
     @field_validator("database_url", "redis_url", "telegram_bot_token")
     @classmethod
     def _shaped(cls, value: SecretStr | None, field: ValidationInfo) -> SecretStr | None:
-        shape, words = SHAPES[str(field.field_name)]
-        if value is not None and value.get_secret_value() and not shape.match(value.get_secret_value()):
-            raise ValueError(words)
-        if value is not None and field.field_name != "telegram_bot_token":
-            _require_ports(value.get_secret_value())
-            _require_files(value.get_secret_value())
-        if value is not None and field.field_name == "database_url":
-            plain(value.get_secret_value())
-        if value is not None and sentinel_url.names_sentinels(value.get_secret_value()):
-            sentinel_url.parse(value.get_secret_value())
+        if value is not None:
+            require_shape(str(field.field_name), value.get_secret_value())
         return value
 
     def secret(self, name: str) -> str:
@@ -196,22 +173,6 @@ class Settings(BaseSettings):
     def api_base(self) -> str:
         """The Bot API's address without a slash at its end."""
         return str(self.telegram_api_base).rstrip("/")
-
-
-def _require_ports(url: str) -> None:
-    """Refuse an address that is cut off in its password: whoever tries to read it would quote that."""
-    hosts = urlsplit(url).netloc.rpartition("@")[2]
-    for host in hosts.split(","):
-        port = host.rpartition("]")[2].partition(":")[2]
-        if port and not port.isdecimal():
-            raise ValueError("its host has no port that is a number; is a slash in the password written as %2F?")
-
-
-def _require_files(url: str) -> None:
-    """Refuse an address that names a certificate or a key which cannot be read: the driver calls that an outage."""
-    for name, path in parse_qsl(urlsplit(url).query):
-        if name in FILES and not os.access(path, os.R_OK):
-            raise ValueError(f"the file of its {name} is not there, or cannot be read")
 
 
 def load(environment: Mapping[str, str] = os.environ) -> Settings:
