@@ -19,8 +19,9 @@ def said(tree: ast.AST) -> Iterator[str]:
     for call in ast.walk(tree):
         if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "Check" and len(call.args) > 1:
             texts = [part for part in ast.walk(call.args[1]) if isinstance(part, ast.Constant)]
-            if "OK" not in ast.unparse(call.args[0]) and texts:
-                yield str(texts[0].value).rstrip(": ")
+            begins = str(texts[0].value).rstrip(": ") if texts else ""
+            if "OK" not in ast.unparse(call.args[0]) and begins and not begins.startswith(":"):
+                yield begins
 
 
 DETAILS = {
@@ -28,7 +29,13 @@ DETAILS = {
     for package in ("health", "telegram", "workers")
     for file in (PROJECT / package).rglob("*.py")
     for detail in said(ast.parse(file.read_text(encoding="utf-8")))
-} | {"another process reads this bot's updates", "a webhook was set", "the schema lacks", "the schema cannot be read"}
+} | {
+    "another process reads this bot's updates",
+    "a webhook was set",
+    "the schema lacks",
+    "the schema cannot be read",
+    "refused (",
+}
 """Those that stand in a `Check`, and those that are put together elsewhere."""
 
 
