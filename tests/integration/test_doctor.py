@@ -43,9 +43,9 @@ async def working(url: str) -> AsyncIterator[str]:
 
 
 @pytest.fixture
-async def worker_url(database_url: str) -> AsyncIterator[str]:
-    """Make a worker's login to the test's database."""
-    async with working(database_url) as url:
+async def worker_url(direct_url: str) -> AsyncIterator[str]:
+    """Make a worker's login to the test's database; a pooler would have to be told of it."""
+    async with working(direct_url) as url:
         yield url
 
 
