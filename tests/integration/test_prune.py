@@ -20,7 +20,9 @@ from outbox.prune import Ages, Cutoff, Kept, Pruned, cutoff, prune
 from outbox.rebase import rebase
 from outbox.stuck import Filter
 from tests.integration.lane_model import Ending, finish
+from tests.integration.stage import until_true
 from tests.integration.test_fan_out import counted, link, relay_all
+from tests.integration.test_notification_read import waiting
 
 AT_ONCE, HOUR = timedelta(0), timedelta(hours=1)
 NOW = Ages(AT_ONCE, AT_ONCE)
@@ -315,6 +317,22 @@ async def test_what_somebody_holds_is_left_for_the_next_run(conn: Connection, po
         await other.execute("select from outbox.inbox where recipient = 'anna' for update")
         assert await tidy(conn) == Pruned(kept=Counter({Kept.BUSY: 2}))
     assert (await tidy(conn)).events == 2
+
+
+async def test_what_has_changed_since_is_judged_again(
+    conn: Connection, pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A notification that is read while the run waits for its inbox has come to its end only now, and stays."""
+    monkeypatch.setattr(prune_, "PATIENCE", "set local lock_timeout = '60s'")
+    read = await delivered(conn, "order.hint", "anna")
+    before = await cutoff(conn, NOW)
+    async with pool.acquire() as reader, pool.acquire() as other:
+        async with reader.transaction():
+            await read_all(reader, "anna")
+            run = asyncio.create_task(prune(other, before))
+            await until_true(lambda: waiting(conn))
+        assert await run == Pruned(kept=Counter({Kept.BUSY: 1}))
+    assert await events(conn) == [read]
 
 
 async def test_what_an_erasure_is_changing_is_left_alone(conn: Connection, pool: Pool) -> None:
