@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import asyncpg
 
 from outbox.pgbouncer import PooledConnection, is_pooled, plain
+from outbox.planner import PLANNER
 
 if TYPE_CHECKING:
     from asyncpg.pool import PoolConnectionProxy
@@ -22,18 +23,7 @@ else:
 CONNECT_TIMEOUT_S = 5.0
 COMMAND_TIMEOUT_S = 30.0
 CLOSE_WITHIN_S = 1.0
-SETTINGS: Mapping[str, str] = {
-    "application_name": "vestnik",
-    # the statements are small and their shapes known: compiling them costs more than it gives
-    "jit": "off",
-    # Every hot statement looks up a batch of rows by index. A plan made while a table was still empty, or cheap by
-    # an estimate, must do that too: read whole, a table of millions makes each batch slow.
-    "enable_seqscan": "off",
-    "enable_hashjoin": "off",
-    "enable_mergejoin": "off",
-    # and one plan for every batch: made once, and not by guesses about the values of this one
-    "plan_cache_mode": "force_generic_plan",
-}
+SETTINGS: Mapping[str, str] = {"application_name": "vestnik", **PLANNER}
 
 
 REFUSED = (

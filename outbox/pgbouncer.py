@@ -11,6 +11,8 @@ from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 
+from outbox.planner import PLANNER
+
 if TYPE_CHECKING:
     _Connection = asyncpg.Connection[asyncpg.Record]
 else:
@@ -20,11 +22,8 @@ else:
 WORD = "pgbouncer="
 YES, NO = f"{WORD}true", f"{WORD}false"
 
-# what outbox.database.SETTINGS says of a session, for one transaction
-SET_LOCAL = """
-set local jit = off; set local enable_seqscan = off; set local enable_hashjoin = off; set local enable_mergejoin = off;
-set local plan_cache_mode = force_generic_plan
-"""
+SET_LOCAL = "".join(f" set local {name} = {value};" for name, value in PLANNER.items())
+"""Follows a BEGIN: what is said of a session elsewhere, for one transaction."""
 
 
 def is_pooled(url: str) -> bool:
@@ -45,6 +44,17 @@ def plain(url: str) -> str:
         raise ValueError(f"it must say {YES} or {NO}, or nothing of it")
     rest = [word for word in words if not word.startswith(WORD)]
     return urlunsplit(parts._replace(query="&".join(rest)))
+
+
+def pooled(url: str) -> str:
+    """Say in an address that PgBouncer stands between, whatever it has said of it; such a connection works anywhere.
+
+    Raises:
+        ValueError: as `plain`.
+
+    """
+    parts = urlsplit(plain(url))
+    return urlunsplit(parts._replace(query=f"{parts.query}&{YES}" if parts.query else YES))
 
 
 class PooledConnection(_Connection):

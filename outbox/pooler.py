@@ -3,6 +3,7 @@
 from enum import StrEnum
 
 from outbox.database import Connection, connect
+from outbox.pgbouncer import pooled
 
 
 class Pooler(StrEnum):
@@ -25,11 +26,12 @@ async def stands_between(conn: Connection) -> bool:
 
 
 async def pooler_of(url: str) -> Pooler:
-    """Find out what stands between, with an address that says `pgbouncer=true`, which works in every case.
+    """Find out what stands between, whatever the address says of it.
 
     A session that one connection has just used, and that another one gets while the first is still open, is lent for a
     transaction. A pooler that takes turns among its idle sessions can pass for one that lends them for longer.
     """
+    url = pooled(url)
     first = await connect(url)
     try:
         if not await stands_between(first):

@@ -1,15 +1,13 @@
 """What the doctor thinks of what stands between us and PostgreSQL, and of what DATABASE_URL says of it."""
 
-from urllib.parse import urlsplit, urlunsplit
-
-from outbox.pgbouncer import NO, YES, is_pooled
+from outbox.pgbouncer import YES, is_pooled
 from outbox.pooler import Pooler, pooler_of
 from workers.doctor.finding import Finding, fail, ok, warn
 
 
 async def look_at_pooler(url: str) -> Finding:
-    """Find out what stands between, in a way that works whatever it is."""
-    return judge(await pooler_of(_as_pooled(url)), said=is_pooled(url))
+    """Find out what stands between."""
+    return judge(await pooler_of(url), said=is_pooled(url))
 
 
 def judge(found: Pooler, *, said: bool) -> Finding:
@@ -28,9 +26,3 @@ def judge(found: Pooler, *, said: bool) -> Finding:
         case _:
             says = f"a pooler in {found} mode stands between, and DATABASE_URL does not say so"
             return fail("pooler", says, f"add {YES} to the parameters of DATABASE_URL")
-
-
-def _as_pooled(url: str) -> str:
-    parts = urlsplit(url)
-    words = [word for word in parts.query.split("&") if word and word not in {YES, NO}]
-    return urlunsplit(parts._replace(query="&".join([*words, YES])))

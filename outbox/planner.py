@@ -1,0 +1,15 @@
+"""How the planner is to plan our statements: said of each session, or of each transaction behind a pooler."""
+
+from collections.abc import Mapping
+
+PLANNER: Mapping[str, str] = {
+    # the statements are small and their shapes known: compiling them costs more than it gives
+    "jit": "off",
+    # Every hot statement looks up a batch of rows by index. A plan made while a table was still empty, or cheap by
+    # an estimate, must do that too: read whole, a table of millions makes each batch slow.
+    "enable_seqscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    # and one plan for every batch: made once, and not by guesses about the values of this one
+    "plan_cache_mode": "force_generic_plan",
+}
