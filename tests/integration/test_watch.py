@@ -126,8 +126,12 @@ async def test_the_request_id_reaches_the_line_of_the_send(stage: Stage, worker:
     event_id = await stage.emit(77, "dora-the-person", request_id="req-77")
     await arrive(stage, 1_234_567_890, [77])
     delivery_id = await stage.conn.fetchval("select id from outbox.delivery where event_id = $1", event_id)
-    await until(lambda: bool(worker.lines("delivery_sent")))
-    (line,) = [line for line in worker.lines("delivery_sent") if line.get("request_id") == "req-77"]
+
+    def told() -> list[dict[str, Any]]:
+        return [line for line in worker.lines("delivery_sent") if line.get("request_id") == "req-77"]
+
+    await until(lambda: bool(told()))
+    (line,) = told()
     expected = {"event_id": event_id, "delivery_id": delivery_id, "attempt": 1, "instance": "w1", "service": "worker"}
     assert {name: line[name] for name in expected} == expected
     log = worker.log.read_text()
