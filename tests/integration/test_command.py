@@ -14,26 +14,11 @@ from outbox.fan_out import Route
 from outbox.outcome import Delivered
 from outbox.record import Finish
 from tests.integration.stage import MARKETPLACE, PROJECT, TYPE, Stage, payload
+from tests.integration.test_migration import NAMES
 from workers.engine import free_port
 
 SQL = PROJECT / "outbox" / "migrations"
 ROUTES = {TYPE: Route(TYPE, "money", frozenset({Channel.TELEGRAM, Channel.INAPP}))}
-NAMES = [
-    "0001_event",
-    "0002_delivery",
-    "0003_inbox",
-    "0004_fault",
-    "0005_fault_checked",
-    "0006_fault_index",
-    "0007_person",
-    "0008_person_checked",
-    "0009_api",
-    "0010_notification_unread",
-    "0011_event_bounded",
-    "0012_event_bounded_checked",
-    "0013_gauge",
-    "0014_traceparent",
-]
 
 
 def lines_of(*lines: object) -> str:
@@ -401,8 +386,3 @@ async def test_a_folder_that_cannot_be_written_is_told_as_that(stage: Stage) -> 
     assert refused.code == 1
     assert "events.rejected.jsonl" in refused.err
     assert "PostgreSQL" not in refused.err
-
-
-def test_the_paths_are_those_of_the_project() -> None:
-    """Every migration of the package is named in this file: a new one must be added to NAMES."""
-    assert sorted(path.stem for path in SQL.glob("*.sql")) == NAMES

@@ -12,6 +12,7 @@ from outbox import migration, shape
 from outbox.database import Connection, connect
 from outbox.error import MigrationError
 from outbox.migration import NO_TRANSACTION, Standing
+from tests.integration.stage import PROJECT
 from workers.engine import Postgres
 
 TIMEOUT_S = 30.0
@@ -34,26 +35,11 @@ NAMES = [
 
 
 @pytest.fixture
-async def empty(empty_database_url: str) -> AsyncIterator[Connection]:
-    """Connect to a database without the schema."""
-    opened = await connect(empty_database_url)
-    yield opened
-    await opened.close()
-
-
-@pytest.fixture
 async def conn(direct_url: str) -> AsyncIterator[Connection]:
     """Connect to the test's database as a deploy does: to PostgreSQL itself."""
     opened = await connect(direct_url)
     yield opened
     await opened.close()
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Make the migrations those of an empty folder."""
-    monkeypatch.setattr(migration, "files", lambda _package: tmp_path)
-    return tmp_path
 
 
 async def applied(conn: Connection) -> list[str]:
@@ -84,6 +70,11 @@ async def migrate_at(url: str) -> list[str]:
         return [done.name for done in await migration.migrate(conn)]
     finally:
         await conn.close()
+
+
+def test_each_file_is_named_here() -> None:
+    """Every migration of the package is in NAMES: a new one must be added to it."""
+    assert sorted(path.stem for path in (PROJECT / "outbox" / "migrations").glob("*.sql")) == NAMES
 
 
 async def test_ten_deploys_at_once_are_one(empty: Connection, empty_database_url: str) -> None:
@@ -133,12 +124,12 @@ async def test_a_changed_file_stops_the_deploy(conn: Connection) -> None:
         await migration.migrate(conn)
 
 
-async def test_a_changed_file_keeps_the_pending_ones_back(empty: Connection, folder: Path) -> None:
+async def test_a_changed_file_keeps_the_pending_ones_back(empty: Connection, migrations: Path) -> None:
     """Nothing that is pending is applied while an applied file has changed."""
-    (folder / "0001_a.sql").write_text("create table a ();")
+    (migrations / "0001_a.sql").write_text("create table a ();")
     await migration.migrate(empty)
-    (folder / "0001_a.sql").write_text("create table a (id bigint);")
-    (folder / "0002_b.sql").write_text("create table b ();")
+    (migrations / "0001_a.sql").write_text("create table a (id bigint);")
+    (migrations / "0002_b.sql").write_text("create table b ();")
 
     with pytest.raises(MigrationError, match="0001_a"):
         await migration.migrate(empty)
@@ -154,11 +145,11 @@ async def test_what_a_newer_version_applied_is_left_alone(conn: Connection) -> N
     assert await migration.migrate(conn) == []
 
 
-async def test_only_the_new_file_is_applied(empty: Connection, folder: Path) -> None:
+async def test_only_the_new_file_is_applied(empty: Connection, migrations: Path) -> None:
     """A later deploy applies only what was added since."""
-    (folder / "0001_a.sql").write_text("create table a ();")
+    (migrations / "0001_a.sql").write_text("create table a ();")
     await migration.migrate(empty)
-    (folder / "0002_b.sql").write_text("create table b ();")
+    (migrations / "0002_b.sql").write_text("create table b ();")
 
     assert [done.name for done in await migration.migrate(empty)] == ["0002_b"]
     assert await applied(empty) == ["0001_a", "0002_b"]
@@ -179,45 +170,47 @@ async def test_the_script_by_hand_is_the_same(
     assert await shape.drift(empty) == []
 
 
-async def test_a_failing_file_leaves_what_came_before(empty: Connection, folder: Path) -> None:
+async def test_a_failing_file_leaves_what_came_before(empty: Connection, migrations: Path) -> None:
     """A file that fails is named and leaves no trace of itself; what came before stays, what follows waits."""
-    (folder / "0001_a.sql").write_text("create table a ();")
-    (folder / "0002_b.sql").write_text("create table b (); select 1 / 0;")
-    (folder / "0003_c.sql").write_text("create table c ();")
+    (migrations / "0001_a.sql").write_text("create table a ();")
+    (migrations / "0002_b.sql").write_text("create table b (); select 1 / 0;")
+    (migrations / "0003_c.sql").write_text("create table c ();")
 
     with pytest.raises(MigrationError, match="0002_b"):
         await migration.migrate(empty)
     assert await applied(empty) == ["0001_a"]
     assert await empty.fetchval("select to_regclass('a') is not null and to_regclass('b') is null")
 
-    (folder / "0002_b.sql").write_text("create table b ();")
+    (migrations / "0002_b.sql").write_text("create table b ();")
     assert [done.name for done in await migration.migrate(empty)] == ["0002_b", "0003_c"]
 
 
-async def test_a_failed_deploy_lets_the_next_one_in(empty: Connection, empty_database_url: str, folder: Path) -> None:
+async def test_a_failed_deploy_lets_the_next_one_in(
+    empty: Connection, empty_database_url: str, migrations: Path
+) -> None:
     """A deploy that failed holds nothing up, though its connection stays open."""
-    (folder / "0001_a.sql").write_text("select 1 / 0;")
+    (migrations / "0001_a.sql").write_text("select 1 / 0;")
     with pytest.raises((MigrationError, asyncpg.DivisionByZeroError)):
         await migration.migrate(empty)
-    (folder / "0001_a.sql").write_text("create table a ();")
+    (migrations / "0001_a.sql").write_text("create table a ();")
 
     assert await asyncio.wait_for(migrate_at(empty_database_url), TIMEOUT_S) == ["0001_a"]
 
 
-async def test_a_file_without_a_transaction(empty: Connection, folder: Path) -> None:
+async def test_a_file_without_a_transaction(empty: Connection, migrations: Path) -> None:
     """A file that says that it cannot run in a transaction is run outside of one."""
-    (folder / "0001_a.sql").write_text("create table a (id bigint);")
-    (folder / "0002_b.sql").write_text(f"{NO_TRANSACTION}\ncreate index concurrently a_id on a (id);")
+    (migrations / "0001_a.sql").write_text("create table a (id bigint);")
+    (migrations / "0002_b.sql").write_text(f"{NO_TRANSACTION}\ncreate index concurrently a_id on a (id);")
 
     await migration.migrate(empty)
     assert await empty.fetchval("select indisvalid from pg_index where indexrelid = 'a_id'::regclass")
     assert await applied(empty) == ["0001_a", "0002_b"]
 
 
-async def test_a_file_without_a_transaction_has_several_statements(empty: Connection, folder: Path) -> None:
+async def test_a_file_without_a_transaction_has_several_statements(empty: Connection, migrations: Path) -> None:
     """A file without a transaction may hold more than one statement, such as a lock_timeout and two indexes."""
-    (folder / "0001_a.sql").write_text("create table a (id bigint, name text);")
-    (folder / "0002_b.sql").write_text(
+    (migrations / "0001_a.sql").write_text("create table a (id bigint, name text);")
+    (migrations / "0002_b.sql").write_text(
         f"{NO_TRANSACTION}\nset lock_timeout = '5s';\n"
         "create index concurrently a_id on a (id);\ncreate index concurrently a_name on a (name);"
     )
@@ -227,11 +220,11 @@ async def test_a_file_without_a_transaction_has_several_statements(empty: Connec
 
 
 async def test_deploys_at_once_with_a_concurrent_index(
-    empty: Connection, empty_database_url: str, folder: Path
+    empty: Connection, empty_database_url: str, migrations: Path
 ) -> None:
     """Deploys that wait their turn do not stand in the way of an index that is built concurrently."""
-    (folder / "0001_a.sql").write_text("create table a (id bigint);")
-    (folder / "0002_b.sql").write_text(f"{NO_TRANSACTION}\ncreate index concurrently a_id on a (id);")
+    (migrations / "0001_a.sql").write_text("create table a (id bigint);")
+    (migrations / "0002_b.sql").write_text(f"{NO_TRANSACTION}\ncreate index concurrently a_id on a (id);")
 
     async with asyncio.timeout(TIMEOUT_S):
         done = await asyncio.gather(*(migrate_at(empty_database_url) for _ in range(4)))

@@ -89,18 +89,9 @@ async def under_load(url: str) -> AsyncIterator[Load]:
 
 
 @pytest.fixture
-async def conn(empty_database_url: str) -> AsyncIterator[Connection]:
-    """Connect to a database without the schema."""
-    opened = await connect(empty_database_url)
-    yield opened
-    await opened.close()
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Make the migrations those of an empty folder."""
-    monkeypatch.setattr(migration, "files", lambda _package: tmp_path)
-    return tmp_path
+def conn(empty: Connection) -> Connection:
+    """Migrate what has no schema yet."""
+    return empty
 
 
 @asynccontextmanager
@@ -115,18 +106,18 @@ async def holding(url: str, statement: str) -> AsyncIterator[Connection]:
         await conn.close()
 
 
-async def apply_first(conn: Connection, folder: Path, count: int) -> None:
+async def apply_first(conn: Connection, migrations: Path, count: int) -> None:
     """Bring the schema to where it stood after so many files."""
     for file in FILES[:count]:
-        copy(file, folder)
+        copy(file, migrations)
     await migration.migrate(conn)
     for file in FILES[count:]:
-        copy(file, folder)
+        copy(file, migrations)
 
 
-async def test_nobody_waits_for_a_migration(conn: Connection, empty_database_url: str, folder: Path) -> None:
+async def test_nobody_waits_for_a_migration(conn: Connection, empty_database_url: str, migrations: Path) -> None:
     """A filled schema is migrated under load, past a long transaction in its way; nobody waits over 1 s for a lock."""
-    await apply_first(conn, folder, OLD)
+    await apply_first(conn, migrations, OLD)
     await conn.execute(FILL)
     said: list[str] = []
 
@@ -145,13 +136,13 @@ async def test_nobody_waits_for_a_migration(conn: Connection, empty_database_url
 
 
 async def test_a_migration_that_gets_no_lock_gives_up(
-    conn: Connection, empty_database_url: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+    conn: Connection, empty_database_url: str, migrations: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """When patience ends the file is named with what to do; nothing of it stays, and the next deploy applies it."""
     monkeypatch.setattr(lock_wait, "PATIENCE_S", 0.0)
-    (folder / "0001_a.sql").write_text("create table a (id bigint); create table b (id bigint);")
+    (migrations / "0001_a.sql").write_text("create table a (id bigint); create table b (id bigint);")
     await migration.migrate(conn)
-    (folder / "0002_b.sql").write_text("alter table a add column more text;\nalter table b add column more text;")
+    (migrations / "0002_b.sql").write_text("alter table a add column more text;\nalter table b add column more text;")
 
     async with holding(empty_database_url, "select from b"):
         with pytest.raises(MigrationError, match=r"0002_b failed: .*lock timeout.* run `vestnik migrate` again"):
@@ -161,12 +152,12 @@ async def test_a_migration_that_gets_no_lock_gives_up(
 
 
 async def test_a_deadlock_is_tried_again(
-    conn: Connection, empty_database_url: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+    conn: Connection, empty_database_url: str, migrations: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A migration that PostgreSQL ends to solve a deadlock is applied at the next try."""
-    (folder / "0001_a.sql").write_text("create table a (id bigint); create table b (id bigint);")
+    (migrations / "0001_a.sql").write_text("create table a (id bigint); create table b (id bigint);")
     await migration.migrate(conn)
-    (folder / "0002_b.sql").write_text("lock table a in share mode;\nlock table b in share mode;")
+    (migrations / "0002_b.sql").write_text("lock table a in share mode;\nlock table b in share mode;")
     monkeypatch.setattr(migration, "BRIEF", "set local deadlock_timeout = '50ms'; set local lock_timeout = '30s'")
     said: list[str] = []
 
@@ -180,9 +171,11 @@ async def test_a_deadlock_is_tried_again(
     assert said == ["0002_b waits for a lock that others hold, tries again in 0.25 s"]
 
 
-async def test_an_index_that_broke_off_is_built_anew(conn: Connection, empty_database_url: str, folder: Path) -> None:
+async def test_an_index_that_broke_off_is_built_anew(
+    conn: Connection, empty_database_url: str, migrations: Path
+) -> None:
     """What a broken build of 0010's index has left behind is no drift after the next deploy."""
-    await apply_first(conn, folder, 9)
+    await apply_first(conn, migrations, 9)
     async with holding(empty_database_url, "insert into outbox.notification values (default, 1, 'r', 't', 'c', 1)"):
         await conn.execute("set lock_timeout = '10ms'")
         with pytest.raises(asyncpg.LockNotAvailableError):
@@ -195,12 +188,12 @@ async def test_an_index_that_broke_off_is_built_anew(conn: Connection, empty_dat
 
 
 async def test_a_concurrent_build_waits_for_older_transactions(
-    conn: Connection, empty_database_url: str, folder: Path
+    conn: Connection, empty_database_url: str, migrations: Path
 ) -> None:
     """A concurrent build waits beyond the lock_timeout of its file, for others go on; no setting stays."""
-    (folder / "0001_a.sql").write_text("create table a (id bigint);")
+    (migrations / "0001_a.sql").write_text("create table a (id bigint);")
     await migration.migrate(conn)
-    (folder / "0002_b.sql").write_text(
+    (migrations / "0002_b.sql").write_text(
         f"{NO_TRANSACTION}\nset lock_timeout = '1ms';\ncreate index concurrently a_id on a (id);\n"
     )
     said: list[str] = []
