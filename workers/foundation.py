@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
@@ -13,10 +13,10 @@ from outbox import migration
 from outbox.database import Pool, refusal
 from workers.patience import OUT_OF_REACH, Backoff, PostgresOutOfReachError, answered, wait_for, watching_postgres
 from workers.redis_client import why
-from workers.schema_watch import SchemaWatch
+from workers.schema_watch import watch_schema
 from workers.settings import SettingsError
 
-LOOK_EVERY_S = 5.0
+PING_EVERY_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,6 @@ class Foundation:
     stopping: asyncio.Event
     without_redis: Status
     """How the process fares while Redis is away."""
-    schema: SchemaWatch = field(default_factory=SchemaWatch)
 
     async def is_fit(self) -> bool:
         """Refuse a database without our schema; false for one that does not answer yet.
@@ -62,25 +61,19 @@ class Foundation:
 
     async def watch(self) -> None:
         """Look whether both are there until the process stops, also while nobody comes."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(watch_schema(self.pool, self.health, self.stopping))
+            tasks.create_task(self._watch_redis())
+
+    async def _watch_redis(self) -> None:
         while not self.stopping.is_set():
-            await asyncio.gather(self._look_at_postgres(), self._look_at_redis())
-            await wait_for(self.stopping, LOOK_EVERY_S)
-
-    async def _look_at_postgres(self) -> None:
-        try:
-            async with watching_postgres(self.health), self.pool.acquire() as conn:
-                await self.schema.look(conn, self.health)
-                answered(self.health)
-        except PostgresOutOfReachError:
-            return
-
-    async def _look_at_redis(self) -> None:
-        try:
-            await self.redis.ping()
-        except (RedisError, OSError, TimeoutError) as fault:
-            self.health.record(CheckName.REDIS, Check(self.without_redis, why(fault)))
-        else:
-            self.health.record(CheckName.REDIS, Check(Status.OK, "answers"))
+            try:
+                await self.redis.ping()
+            except (RedisError, OSError, TimeoutError) as fault:
+                self.health.record(CheckName.REDIS, Check(self.without_redis, why(fault)))
+            else:
+                self.health.record(CheckName.REDIS, Check(Status.OK, "answers"))
+            await wait_for(self.stopping, PING_EVERY_S)
 
 
 @contextmanager

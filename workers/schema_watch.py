@@ -1,17 +1,13 @@
 """The schema while a process runs: somebody may roll it back, or restore an older one, under it."""
 
-from typing import TYPE_CHECKING
+import asyncio
 
 import asyncpg
 
 from health import Health
 from outbox import migration
-from outbox.database import OUT_OF_REACH, Connection
+from outbox.database import OUT_OF_REACH, Connection, Pool
 from workers.patience import PostgresOutOfReachError, answered, wait_for, watching_postgres
-
-if TYPE_CHECKING:
-    # it knows the Bot API, which the HTTP API's process does without
-    from workers.parts import Parts
 
 EVERY_S = 5.0
 
@@ -46,14 +42,14 @@ def _said(lacking: list[str]) -> str:
     return f"the schema lacks {lacking[0]}{more}: run vestnik migrate"
 
 
-async def watch_schema(parts: "Parts") -> None:
-    """Look now and then until the process stops."""
+async def watch_schema(pool: Pool, health: Health, stopping: asyncio.Event) -> None:
+    """Look now and then until the process stops, also while it has no other business with PostgreSQL."""
     watch = SchemaWatch()
-    while not parts.stopping.is_set():
+    while not stopping.is_set():
         try:
-            async with watching_postgres(parts.health), parts.pool.acquire() as conn:
-                await watch.look(conn, parts.health)
-                answered(parts.health)
+            async with watching_postgres(health), pool.acquire() as conn:
+                await watch.look(conn, health)
+                answered(health)
         except PostgresOutOfReachError:
             pass  # health knows
-        await wait_for(parts.stopping, EVERY_S)
+        await wait_for(stopping, EVERY_S)

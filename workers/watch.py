@@ -47,7 +47,7 @@ async def watch(settings: Settings) -> None:
             beside = [
                 tasks.create_task(keep(health, settings.health_file, notifier=notifier)),
                 tasks.create_task(keep_asking(parts)),
-                tasks.create_task(watch_schema(parts)),
+                tasks.create_task(watch_schema(parts.pool, health, parts.stopping)),
             ]
             if parts.hears:
                 beside.append(tasks.create_task(_hear_events(parts)))
