@@ -8,7 +8,6 @@ from outbox.outcome import Reason, Reject, Retry, Snooze, Unknown
 from outbox.payload import PayloadError
 from outbox.record import Finish
 from outbox.text import TemplateFault
-from outbox.traceparent import trace_id_of
 from telegram import Verdict
 from workers.ending import decide_for, end_carried, own_events, refused_as_digest
 from workers.fold import fold
@@ -16,6 +15,7 @@ from workers.parts import Parts
 from workers.post import Post, write
 from workers.quiet import quiet_for
 from workers.span import of_attempt, tell_attempt
+from workers.subject import subject_of
 
 log = get_logger()
 
@@ -31,14 +31,7 @@ async def attempt(parts: Parts, claimed: Claimed, *, probe: bool = False) -> lis
     The head's end comes first, then those of what its message carried. `probe`: it is the one attempt that tries
     whether an opened gate holds.
     """
-    known = bound(
-        request_id=claimed.request_id,
-        trace_id=trace_id_of(claimed.traceparent),
-        event_id=claimed.event_id,
-        delivery_id=claimed.delivery_id,
-        attempt=claimed.attempts + 1,
-    )
-    with known, of_attempt(parts.spans, claimed) as span:
+    with bound(**subject_of(claimed)), of_attempt(parts.spans, claimed) as span:
         sent, post = await _send(parts, claimed)
         verdict = await parts.bot.heed(claimed, sent, probe=probe)
         if post.carried:

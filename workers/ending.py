@@ -12,9 +12,9 @@ from outbox.lane import Claimed
 from outbox.outcome import Outcome, Reason, Reject, Snooze
 from outbox.own_event import OwnEvent
 from outbox.record import Finish
-from outbox.traceparent import trace_id_of
 from telegram import LinkChange, Verdict
 from workers.parts import Parts
+from workers.subject import subject_of
 
 log = get_logger()
 
@@ -84,14 +84,6 @@ def log_end(finish: Finish, sample: Sample) -> None:
 
 def _known(finish: Finish) -> dict[str, object]:
     """List what every line about the end of an attempt has."""
-    claimed, reason = finish.claimed, finish.decision.reason
-    known = {
-        "request_id": claimed.request_id,
-        "trace_id": trace_id_of(claimed.traceparent),
-        "event_id": claimed.event_id,
-        "delivery_id": claimed.delivery_id,
-        "attempt": claimed.attempts + 1,
-        "outcome": type(finish.outcome).__name__.lower(),
-        "reason": reason,
-    }
-    return {name: value for name, value in known.items() if value is not None}
+    known = {**subject_of(finish.claimed), "outcome": type(finish.outcome).__name__.lower()}
+    reason = finish.decision.reason
+    return known if reason is None else {**known, "reason": reason}

@@ -14,6 +14,7 @@ from outbox.record import Finish, LinkMoves, Recorded
 from workers.ending import log_end
 from workers.parts import Parts
 from workers.patience import Backoff, PostgresOutOfReachError, watching_postgres
+from workers.subject import subject_of
 
 log = get_logger()
 
@@ -83,7 +84,8 @@ def count(parts: Parts, finishes: Sequence[Finish], recorded: Recorded) -> None:
         channel = "telegram"
         if finish.claimed.delivery_id not in recorded.won:
             metrics.lease_lost.inc()
-            _log_lost(finish)
+            # whoever has the lease now records the delivery
+            log.warning("lease_lost", **subject_of(finish.claimed))
             continue
         log_end(finish, parts.sample)
         outcome, decision = finish.outcome, finish.decision
@@ -104,18 +106,6 @@ def count(parts: Parts, finishes: Sequence[Finish], recorded: Recorded) -> None:
             counters.unknown += 1
     metrics.limiter_denied.labels("chat").inc(recorded.paced)
     _log_links(recorded.links)
-
-
-def _log_lost(finish: Finish) -> None:
-    """Say that an attempt came too late to be recorded: whoever has the lease now records the delivery."""
-    claimed = finish.claimed
-    log.warning(
-        "lease_lost",
-        request_id=claimed.request_id,
-        event_id=claimed.event_id,
-        delivery_id=claimed.delivery_id,
-        attempt=claimed.attempts + 1,
-    )
 
 
 def _log_links(links: LinkMoves) -> None:

@@ -138,6 +138,8 @@ async def test_an_attempt_whose_lease_is_lost_is_told_as_that(
         (event_id,) = await deliver(stage, parts, "anna")
     (line,) = told(lines, "lease_lost")
     assert (line["event_id"], line["request_id"], line["attempt"]) == (event_id, "r-0", 1)
+    delivery_id = await stage.conn.fetchval("select id from outbox.delivery where channel = 'telegram'")
+    assert (line.get("trace_id"), line.get("delivery_id")) == (TRACE, delivery_id)
     assert told(lines, "delivery_sent") == []
 
 
