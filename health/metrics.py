@@ -1,5 +1,7 @@
 """Every metric of the system, in base units and without ids in labels; the registry is handed in."""
 
+from functools import partial
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 
 from health.version import VERSION
@@ -22,194 +24,110 @@ class Metrics:
         # switch for the whole process.
         disable_created_metrics()  # type: ignore[no-untyped-call] # the library leaves this one untyped
         self.registry = registry
-        self._log(registry)
-        self._deliveries(registry)
-        self._telegram(registry)
-        self._bot(registry)
-        self._process(registry, version)
+        self._counter = partial(Counter, namespace=PREFIX, registry=registry)
+        self._gauge = partial(Gauge, namespace=PREFIX, registry=registry)
+        self._histogram = partial(Histogram, namespace=PREFIX, registry=registry)
+        self._log()
+        self._deliveries()
+        self._telegram()
+        self._bot()
+        self._process(version)
 
-    def _log(self, registry: CollectorRegistry) -> None:
-        self.events_relayed = Counter(
+    def _log(self) -> None:
+        self.events_relayed = self._counter(
             "events_relayed",
             "Events fanned out by the relay; a type without a catalog entry counts as type unrouted.",
             ["type"],
-            namespace=PREFIX,
-            registry=registry,
         )
-        self.relay_lag_seconds = Gauge(
-            "relay_lag_seconds",
-            "Age of the oldest committed event that is not relayed yet.",
-            namespace=PREFIX,
-            registry=registry,
+        self.relay_lag_seconds = self._gauge(
+            "relay_lag_seconds", "Age of the oldest committed event that is not relayed yet."
         )
-        self.oldest_open_transaction_seconds = Gauge(
-            "oldest_open_transaction_seconds",
-            "Age of the oldest open writing transaction of the cluster.",
-            namespace=PREFIX,
-            registry=registry,
+        self.oldest_open_transaction_seconds = self._gauge(
+            "oldest_open_transaction_seconds", "Age of the oldest open writing transaction of the cluster."
         )
-        self.outbox_bytes = Gauge(
-            "outbox_bytes",
-            "Size on disk of a table of the outbox with its indexes.",
-            ["table"],
-            namespace=PREFIX,
-            registry=registry,
+        self.outbox_bytes = self._gauge(
+            "outbox_bytes", "Size on disk of a table of the outbox with its indexes.", ["table"]
         )
 
-    def _deliveries(self, registry: CollectorRegistry) -> None:
-        self.deliveries = Counter(
+    def _deliveries(self) -> None:
+        self.deliveries = self._counter(
             "deliveries",
             "Attempts by what came of them; reason is empty where there is none.",
             ["channel", "outcome", "reason"],
-            namespace=PREFIX,
-            registry=registry,
         )
-        self.delivery_latency_seconds = Histogram(
-            "delivery_latency_seconds",
-            "From emit to sent.",
-            ["channel"],
-            namespace=PREFIX,
-            registry=registry,
-            buckets=LATENCY_BUCKETS,
+        self.delivery_latency_seconds = self._histogram(
+            "delivery_latency_seconds", "From emit to sent.", ["channel"], buckets=LATENCY_BUCKETS
         )
-        self.oldest_due_seconds = Gauge(
-            "oldest_due_seconds",
-            "How long the oldest due delivery has been waiting.",
-            ["channel"],
-            namespace=PREFIX,
-            registry=registry,
+        self.oldest_due_seconds = self._gauge(
+            "oldest_due_seconds", "How long the oldest due delivery has been waiting.", ["channel"]
         )
-        self.backlog = Gauge(
+        self.backlog = self._gauge(
             "backlog",
             "Deliveries that are not final, by state; estimated where over 2000 wait, or over 2000 are stuck.",
             ["channel", "state"],
-            namespace=PREFIX,
-            registry=registry,
         )
-        self.dead_letter_oldest_seconds = Gauge(
-            "dead_letter_oldest_seconds",
-            "Age of the oldest dead letter.",
-            ["channel"],
-            namespace=PREFIX,
-            registry=registry,
+        self.dead_letter_oldest_seconds = self._gauge(
+            "dead_letter_oldest_seconds", "Age of the oldest dead letter.", ["channel"]
         )
-        self.possible_duplicates = Counter(
-            "possible_duplicates",
-            "Attempts made again although the outcome of the one before is unknown.",
-            ["channel"],
-            namespace=PREFIX,
-            registry=registry,
+        self.possible_duplicates = self._counter(
+            "possible_duplicates", "Attempts made again although the outcome of the one before is unknown.", ["channel"]
         )
-        self.lease_lost = Counter(
-            "lease_lost",
-            "Records refused because another claim had taken the lane over.",
-            namespace=PREFIX,
-            registry=registry,
-        )
+        self.lease_lost = self._counter("lease_lost", "Records refused because another claim had taken the lane over.")
 
-    def _telegram(self, registry: CollectorRegistry) -> None:
-        self.telegram_requests = Counter(
+    def _telegram(self) -> None:
+        self.telegram_requests = self._counter(
             "telegram_requests",
             "Bot API requests by method and by the answer's status code, or a word where none came.",
             ["method", "status"],
-            namespace=PREFIX,
-            registry=registry,
         )
-        self.telegram_request_seconds = Histogram(
-            "telegram_request_seconds",
-            "Duration of one Bot API request.",
-            namespace=PREFIX,
-            registry=registry,
-            buckets=REQUEST_BUCKETS,
+        self.telegram_request_seconds = self._histogram(
+            "telegram_request_seconds", "Duration of one Bot API request.", buckets=REQUEST_BUCKETS
         )
-        self.messages_degraded = Counter(
+        self.messages_degraded = self._counter(
             "messages_degraded",
             "Messages that Telegram took only without a part: a fault of the type's texts.",
             ["type", "part"],
-            namespace=PREFIX,
-            registry=registry,
         )
-        self.telegram_rate = Gauge(
+        self.telegram_rate = self._gauge(
             "telegram_rate",
             "Messages per second that the limiter allows now; under BOT_RATE after a 429 about the bot.",
-            namespace=PREFIX,
-            registry=registry,
         )
-        self.telegram_gate_closed = Gauge(
+        self.telegram_gate_closed = self._gauge(
             "telegram_gate_closed",
             "Gates that Telegram's 429 keeps closed: bot is 0 or 1, chat a number of chats.",
             ["scope"],
-            namespace=PREFIX,
-            registry=registry,
         )
-        self.limiter_denied = Counter(
-            "limiter_denied",
-            "Sends that our own limiter put off.",
-            ["scope"],
-            namespace=PREFIX,
-            registry=registry,
-        )
+        self.limiter_denied = self._counter("limiter_denied", "Sends that our own limiter put off.", ["scope"])
 
-    def _bot(self, registry: CollectorRegistry) -> None:
-        self.updates = Counter(
+    def _bot(self) -> None:
+        self.updates = self._counter(
             "updates",
             "Updates taken from Telegram: handled, repeated, ignored, unreadable, failed.",
             ["kind", "outcome"],
-            namespace=PREFIX,
-            registry=registry,
         )
-        self.replies_dropped = Counter(
-            "replies_dropped",
-            "Answers of the bot that could not be brought.",
-            ["reason"],
-            namespace=PREFIX,
-            registry=registry,
+        self.replies_dropped = self._counter(
+            "replies_dropped", "Answers of the bot that could not be brought.", ["reason"]
         )
-        self.webhook_refused = Counter(
-            "webhook_refused",
-            "Calls of the webhook without the secret.",
-            namespace=PREFIX,
-            registry=registry,
-        )
+        self.webhook_refused = self._counter("webhook_refused", "Calls of the webhook without the secret.")
 
-    def _process(self, registry: CollectorRegistry, version: str) -> None:
-        self.http_requests = Counter(
+    def _process(self, version: str) -> None:
+        self.http_requests = self._counter(
             "http_requests",
             "Requests to the HTTP API by method and status; status 0: whoever asked had gone before the answer.",
             ["method", "status"],
-            namespace=PREFIX,
-            registry=registry,
         )
-        self.inbox_streams = Gauge(
-            "inbox_streams",
-            "Open live streams of the inbox.",
-            namespace=PREFIX,
-            registry=registry,
-        )
-        self.unread_drift = Gauge(
+        self.inbox_streams = self._gauge("inbox_streams", "Open live streams of the inbox.")
+        self.unread_drift = self._gauge(
             "unread_drift",
             "Recipients whose unread counter differs from their unread notifications; anything but 0 is a fault.",
-            namespace=PREFIX,
-            registry=registry,
         )
-        self.heartbeat_timestamp_seconds = Gauge(
-            "heartbeat_timestamp_seconds",
-            "Unix time of the process's last heartbeat.",
-            namespace=PREFIX,
-            registry=registry,
+        self.heartbeat_timestamp_seconds = self._gauge(
+            "heartbeat_timestamp_seconds", "Unix time of the process's last heartbeat."
         )
-        self.once_timestamp_seconds = Gauge(
+        self.once_timestamp_seconds = self._gauge(
             "once_timestamp_seconds",
             "Unix time at which the last run of worker --once ended, by its exit code; only in METRICS_TEXTFILE.",
             ["exit_code"],
-            namespace=PREFIX,
-            registry=registry,
         )
-        self.build_info = Gauge(
-            "build_info",
-            "Always 1; the version stands in the label.",
-            ["version"],
-            namespace=PREFIX,
-            registry=registry,
-        )
+        self.build_info = self._gauge("build_info", "Always 1; the version stands in the label.", ["version"])
         self.build_info.labels(version=version).set(1)
