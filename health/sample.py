@@ -29,6 +29,3 @@ class Sample:
     def mark(self) -> Mapping[str, float]:
         """What a sampled line says of itself: divide a count of lines by it."""
         return {} if self.share >= 1 else {"sample": self.share}
-
-
-ALL = Sample()

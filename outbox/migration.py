@@ -22,7 +22,6 @@ NO_TRANSACTION = "-- no transaction"
 DEPLOY_LOCK = 0x7665_7374_6E69_6B
 """Advisory lock that makes ten deploys at once one after another ("vestnik" in ASCII)."""
 
-
 END_OF_STATEMENT = re.compile(r";[ \t]*\n")
 
 ASK_EVERY_S = 0.1

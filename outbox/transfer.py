@@ -110,7 +110,9 @@ async def _moved(conn: Connection) -> list[Table]:
     return [each for each in await table.tables(conn) if each.name not in LEFT]
 
 
-SAME_DATABASE = "select system_identifier, (select oid from pg_database where datname = current_database()) from pg_control_system()"  # noqa: E501 (one line reads better)
+SAME_DATABASE = """
+select system_identifier, (select oid from pg_database where datname = current_database()) from pg_control_system()
+"""
 SCHEMA = "select to_regnamespace('outbox') is not null"
 
 

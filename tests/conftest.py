@@ -32,7 +32,6 @@ TEMPLATE = "vestnik_template"
 # a test's database lives for seconds: what the settings give up is safety against a power cut
 SETTINGS = {"fsync": "off", "full_page_writes": "off", "max_connections": "200", "shared_buffers": "256MB"}
 
-
 POOLED = os.environ.get("VESTNIK_TEST_POOLER") == "pgbouncer"
 
 ELSEWHERE = (

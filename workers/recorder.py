@@ -8,6 +8,7 @@ import asyncpg
 
 from health import get_logger
 from outbox import record
+from outbox.channel import Channel
 from outbox.delivery import State
 from outbox.outcome import Reason, Retry, Snooze, Unknown
 from outbox.record import Finish, LinkMoves, Recorded
@@ -79,9 +80,8 @@ class Recorder:
 
 def count(parts: Parts, finishes: Sequence[Finish], recorded: Recorded) -> None:
     """Put what was written into counters and metrics."""
-    metrics, counters = parts.metrics, parts.health.counters
+    metrics, counters, channel = parts.metrics, parts.health.counters, Channel.TELEGRAM
     for finish in finishes:
-        channel = "telegram"
         if finish.claimed.delivery_id not in recorded.won:
             metrics.lease_lost.inc()
             # whoever has the lease now records the delivery

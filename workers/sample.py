@@ -14,6 +14,8 @@ FOLDER = Path(str(files("examples"))) / "marketplace"
 EVENTS = FOLDER / "events.jsonl"
 RECIPIENTS = FOLDER / "recipients.jsonl"
 CATALOG = FOLDER / "catalog"
+EMITS = 2_000
+"""Lines of the stream; some events are emitted twice."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,14 +11,12 @@ from typing import Annotated, Any
 from pydantic import Field, HttpUrl, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from health import TEXTFILE_SUFFIX
-from health.sample import Sample
+from health import TEXTFILE_SUFFIX, Sample
 from outbox.decision import SCHEDULE
 from workers.address import require_shape
 from workers.duration import duration
 
 SECRETS = ("DATABASE_URL", "REDIS_URL", "TELEGRAM_BOT_TOKEN", "OUTBOX_CONSUMER_SECRET", "INBOX_JWT_SECRET")
-
 
 ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:\d+)?|https?://\[[0-9a-f:]+\](:\d+)?")
 

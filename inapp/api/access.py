@@ -13,6 +13,9 @@ from inapp.api.surroundings import Surroundings, surroundings
 from inapp.session import Session, SessionError
 from outbox import forgotten
 
+NEEDS_SESSION = (Code.UNAUTHORIZED, Code.STALE_SESSION)
+"""What whoever comes with a person's token may be refused with, for `responses`."""
+
 World = Annotated[Surroundings, Depends(surroundings)]
 
 _user = HTTPBearer(

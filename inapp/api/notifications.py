@@ -8,7 +8,7 @@ from pydantic import Field, StrictInt
 
 from health import get_logger
 from inapp import notification, page_cursor, reading
-from inapp.api.access import Person, World
+from inapp.api.access import NEEDS_SESSION, Person, World
 from inapp.api.envelope import Answer, Model, answer, responses
 from inapp.api.error import ApiError, Code
 from inapp.api.surroundings import Surroundings
@@ -24,8 +24,6 @@ MOST = 100
 LONGEST_CATEGORY = 200
 NO_NUL = r"^[^\x00]*$"
 """PostgreSQL's text holds every character but this one."""
-
-NEEDS_SESSION = (Code.UNAUTHORIZED, Code.STALE_SESSION)
 
 
 class Shown(Model):

@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field, StrictBool, StringConstraints
 
 from health import get_logger
 from inapp import preference
-from inapp.api.access import Person, World
+from inapp.api.access import NEEDS_SESSION, Person, World
 from inapp.api.envelope import Answer, Model, answer, responses
 from inapp.api.error import ApiError, Code
 from outbox import preference as store
@@ -92,14 +92,14 @@ class PreferencesChange(Change):
     categories: list[CategoryChange] = Field(default_factory=list)
 
 
-@router.get("", responses=responses(Code.UNAUTHORIZED, Code.STALE_SESSION))
+@router.get("", responses=responses(*NEEDS_SESSION))
 async def get_preferences(person: Person, world: World) -> Answer[PersonPreferences]:
     """Show what the person has chosen, and what there is to choose."""
     async with world.pool.acquire() as conn:
         return answer(_shown(await store.read(conn, person), world.catalog))
 
 
-@router.put("", responses=responses(Code.UNAUTHORIZED, Code.STALE_SESSION))
+@router.put("", responses=responses(*NEEDS_SESSION))
 async def put_preferences(change: PreferencesChange, person: Person, world: World) -> Answer[PersonPreferences]:
     """Change all that is named, or nothing; what waits on Telegram follows at once."""
     switches = _read_switches(change, world.catalog)

@@ -10,7 +10,7 @@ from pydantic import Field
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from inapp.api.access import SignedIn, World
+from inapp.api.access import NEEDS_SESSION, SignedIn, World
 from inapp.api.envelope import Model, responses
 from inapp.api.error import ApiError, Code
 from inapp.api.notifications import Shown
@@ -118,7 +118,7 @@ async def _until_gone(receive: Receive) -> None:
     "/stream",
     # with the stream's own class the OpenAPI document would say that refusals are events too
     response_class=Response,
-    responses={**responses(Code.UNAUTHORIZED, Code.STALE_SESSION), 200: EVENTS},
+    responses={**responses(*NEEDS_SESSION), 200: EVENTS},
     summary="Follow the inbox live",
 )
 async def follow(

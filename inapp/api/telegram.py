@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from pydantic import Field
 
 from health import get_logger
-from inapp.api.access import Person, World
+from inapp.api.access import NEEDS_SESSION, Person, World
 from inapp.api.envelope import Answer, Model, answer, responses
 from inapp.api.error import ApiError, Code
 from inapp.api.surroundings import Surroundings
@@ -41,7 +41,7 @@ class LinkedChat(Model):
     since: datetime | None = Field(description="since when the state is what it is")
 
 
-@router.post("/binding", responses=responses(Code.UNAUTHORIZED, Code.STALE_SESSION, Code.NOT_FOUND))
+@router.post("/binding", responses=responses(*NEEDS_SESSION, Code.NOT_FOUND))
 async def post_binding(person: Person, world: World) -> Answer[Binding]:
     """Make an address that links a chat to the person; an older one of theirs is worth nothing any more."""
     # first: a token that nobody gets would only take the place of one that somebody has
@@ -52,14 +52,14 @@ async def post_binding(person: Person, world: World) -> Answer[Binding]:
     return answer(Binding(url=binding.address(world.link_base, name, made.token), expires_at=made.expires_at))
 
 
-@router.get("/link", responses=responses(Code.UNAUTHORIZED, Code.STALE_SESSION))
+@router.get("/link", responses=responses(*NEEDS_SESSION))
 async def get_link(person: Person, world: World) -> Answer[LinkedChat]:
     """Show whether a chat is linked, and whether it can be written to."""
     async with world.pool.acquire() as conn:
         return answer(_shown(await link.of_recipient(conn, person)))
 
 
-@router.delete("/link", responses=responses(Code.UNAUTHORIZED, Code.STALE_SESSION))
+@router.delete("/link", responses=responses(*NEEDS_SESSION))
 async def delete_link(person: Person, world: World) -> Answer[LinkedChat]:
     """Unlink the person's chat, if there is one; what waits for it is not sent."""
     async with world.pool.acquire() as conn:

@@ -8,6 +8,7 @@ from rich.table import Table
 
 from workers.command.output import Json, print_json
 from workers.command.proof import print_proof
+from workers.sample import EMITS
 
 if TYPE_CHECKING:
     from workers.demo import Result
@@ -23,7 +24,7 @@ def demo(
 
     tell = Console(stderr=as_json)
     tell.print(
-        "starting PostgreSQL, Valkey and a Bot API simulator; then 2 workers deliver 2,000 emits at 25 messages/s"
+        f"starting PostgreSQL, Valkey and a Bot API simulator; then 2 workers deliver {EMITS:,} emits at 25 messages/s"
     )
     try:
         with demo_.stage() as stage:
@@ -41,7 +42,7 @@ def demo(
 def _show(result: "Result", *, as_json: bool) -> None:
     facts = {
         "sent_per_second": round(_sent(result) / result.deliver_seconds, 1),
-        "emits_per_second": round(2000 / result.load_seconds),
+        "emits_per_second": round(EMITS / result.load_seconds),
         "relay_lag_seconds": result.relay_lag,
         "delivery_lag_seconds": result.delivery_lag,
         "worker_exit_codes": result.exit_codes,

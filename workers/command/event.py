@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -83,7 +84,7 @@ def load(file: Annotated[Path, typer.Argument(exists=True, dir_okay=False)], *, 
         raise typer.Exit(REJECTED)
 
 
-async def load_file(file: Path, advance: Any = lambda: None) -> tuple[Counter[int], list[Rejected]]:  # noqa: ANN401
+async def load_file(file: Path, advance: Callable[[], None] = lambda: None) -> tuple[Counter[int], list[Rejected]]:
     """Emit the good lines in their order; return how often each event id was given, and the bad lines."""
     events: Counter[int] = Counter()
     rejected: list[Rejected] = []
