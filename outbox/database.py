@@ -25,7 +25,6 @@ COMMAND_TIMEOUT_S = 30.0
 CLOSE_WITHIN_S = 1.0
 SETTINGS: Mapping[str, str] = {"application_name": "vestnik", **PLANNER}
 
-
 REFUSED = (
     asyncpg.InvalidCatalogNameError,
     asyncpg.InvalidAuthorizationSpecificationError,
