@@ -292,6 +292,16 @@ async def test_a_schema_that_has_drifted_is_named(stage: Stage) -> None:
     assert schema["says"] == "is not what the migrations give: index outbox.lane_lease: missing, and 1 more"
 
 
+async def test_a_schema_that_is_broken_keeps_nothing_else_from_being_looked_at(stage: Stage) -> None:
+    """Where a question to PostgreSQL fails, the doctor says so, and tells what it has found before and elsewhere."""
+    await stage.conn.execute("drop table outbox.cursor cascade")
+    told = stage.run("doctor", "--json")
+    assert told.code == 1, told
+    found = [(one["check"], one["level"], one["says"]) for one in told.facts]
+    assert ("postgres", "fail", "cannot be looked at: UndefinedTableError") in found
+    assert [level for check, level, _ in found if check in {"schema", "redis"}] == ["warn", "ok"]
+
+
 @pytest.mark.parametrize(
     ("secret", "level", "says"),
     [

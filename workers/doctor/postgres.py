@@ -16,31 +16,49 @@ OLDEST_VERSION = 14
 
 
 async def look_at_postgres(settings: Settings) -> list[Finding]:
-    """Connect and look; what cannot be reached is one finding."""
+    """Connect and look; what cannot be reached or asked is one finding, beside those that were made before."""
     try:
         url = settings.secret("DATABASE_URL")
     except SettingsError as fault:
         return [fail("postgres", str(fault), "set it")]
+    found: list[Finding] = []
     try:
-        conn = await connect(url)
+        await _look(url, found)
     except (*OUT_OF_REACH, asyncpg.PostgresError) as fault:
-        # the driver's text can hold the address with its password
-        says = refusal(fault) or f"out of reach: {type(fault).__name__}"
-        return [fail("postgres", says, "does PostgreSQL run, and is DATABASE_URL right?")]
+        found.append(_judge_fault(fault))
+    return found
+
+
+async def _look(url: str, found: list[Finding]) -> None:
+    conn = await connect(url)
     try:
-        found = [_version(conn), *await look_at_server(conn), *await _installation(conn)]
+        found.append(_version(conn))
+        found += await look_at_server(conn)
+        await _look_at_installation(conn, found)
     finally:
         await conn.close()
-    return [*found, await look_at_pooler(url)]
+    found.append(await look_at_pooler(url))
 
 
-async def _installation(conn: Connection) -> list[Finding]:
+async def _look_at_installation(conn: Connection, found: list[Finding]) -> None:
     if not await conn.fetchval("select to_regnamespace('outbox') is not null"):
-        return [await _schema(conn)]
+        found.append(await _schema(conn))
+        return
     rights = await look_at_rights(conn)
-    if any(found.level is Level.FAIL for found in rights):
-        return rights
-    return [*rights, await _schema(conn), await _cursor(conn)]
+    found += rights
+    if not any(right.level is Level.FAIL for right in rights):
+        found.append(await _schema(conn))
+        found.append(await _cursor(conn))
+
+
+def _judge_fault(fault: BaseException) -> Finding:
+    """Tell a PostgreSQL that is away from one that answers otherwise; the driver's text can hold the address."""
+    todo = "does PostgreSQL run, and is DATABASE_URL right?"
+    if says := refusal(fault):
+        return fail("postgres", says, todo)
+    if isinstance(fault, OUT_OF_REACH):
+        return fail("postgres", f"out of reach: {type(fault).__name__}", todo)
+    return fail("postgres", f"cannot be looked at: {type(fault).__name__}", "vestnik migrate --check")
 
 
 def _version(conn: Connection) -> Finding:
