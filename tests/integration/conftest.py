@@ -13,6 +13,7 @@ from tests.integration.api_stage import ApiStage, api_settings, api_stage
 from tests.integration.bot_stage import BotStage, bot_stage
 from tests.integration.canary_stage import CanaryStage, canary_stage
 from tests.integration.stage import Stage, settings
+from tests.integration.terminal import Terminal
 from workers import engine
 from workers.engine import Postgres
 from workers.parts import Parts, wire
@@ -37,6 +38,12 @@ async def stage(
     made = Stage(settings(database_url, redis_url, bot_api), tmp_path, control, conn)
     await made.order("POST", "reset")
     return made
+
+
+@pytest.fixture
+def terminal(stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Terminal:
+    """Let commands be typed in on the stage."""
+    return Terminal(stage, tmp_path, monkeypatch)
 
 
 @pytest.fixture(scope="module")

@@ -8,9 +8,11 @@ import aiohttp
 import pytest
 
 from outbox.database import connect
+from tests import page
 from tests.integration.api_stage import SECRETS
 from tests.integration.prometheus import needs_prometheus, prometheus
 from tests.integration.stage import TYPE, Stage, until_true
+from tests.unit.promql import queries
 from tests.unit.promtool import promtool
 from workers.engine import free_port
 from workers.process import process
@@ -31,6 +33,8 @@ RECORDS = [
     "vestnik:outbox_bytes:sum",
 ]
 """What is recorded from the first minute on."""
+
+QUERIES = queries(page.read("runbook.md") + page.read("health.md"))
 
 EMIT_A_MINUTE_AGO = """
 insert into outbox.event (type, recipients, payload, created_at) values ($1, $2, $3, now() - interval '1 minute')
@@ -69,6 +73,7 @@ async def test_it_scrapes_records_and_wakes_somebody(stage: Stage, targets: dict
     """Worker, bot and API are scraped; while the relay stands still its alert is pending, then sent, then resolved.
 
     The records have values, and the alert that is sent has its labels and the place of its entry in the runbook.
+    What the pages give to be asked it answers.
     """
     await stage.people({"anna": 11})
     async with prometheus(tmp_path, targets) as watching:
@@ -84,6 +89,8 @@ async def test_it_scrapes_records_and_wakes_somebody(stage: Stage, targets: dict
 
             await until_true(recorded)
         assert await watching.state("VestnikRelayLate") == ""
+        for query in QUERIES:
+            assert "result" in await watching.ask("query", query=query), query
 
         states: list[str] = []
 
@@ -110,5 +117,5 @@ async def test_it_scrapes_records_and_wakes_somebody(stage: Stage, targets: dict
 async def pages_are_well_formed(targets: dict[str, str]) -> None:
     """Assert that what each process shows has no fault that promtool knows."""
     for target in targets.values():
-        async with aiohttp.request("GET", f"http://{target}/metrics") as page:
-            assert promtool("check", "metrics", stdin=await page.text()) == (0, "")
+        async with aiohttp.request("GET", f"http://{target}/metrics") as shown:
+            assert promtool("check", "metrics", stdin=await shown.text()) == (0, "")

@@ -1,22 +1,44 @@
 """The SQL of docs/runbook.md does what the page says."""
 
 import re
-from pathlib import Path
+
+import pytest
 
 from inapp import drift
 from inapp.drift import START, Counted
 from inapp.reading import read_all, read_one
-from outbox.database import Connection
+from outbox.database import Connection, connect
+from tests import page
 from tests.integration.inboxes import counted, ids, notify
+from tests.integration.stage import until
 
-PAGE = (Path(__file__).parents[2] / "docs" / "runbook.md").read_text(encoding="utf-8")
+ENTRIES = page.entries(page.read("runbook.md"))
+BLOCKS = {
+    "VestnikRelayLate": ["select"],
+    "VestnikUnreadDrift": ["select", "begin;"],
+    "VestnikTransactionOpen": ["select"],
+}
+LINES = {
+    "VestnikTransactionOpen": ["select pg_terminate_backend(PID)"],
+    "VestnikOutboxLarge": ["vacuum full outbox.TABLE"],
+}
 
 
 def block(entry: str, beginning: str) -> str:
     """Read the one block of an entry's SQL that begins so."""
-    section = PAGE.split(f"## {entry}\n")[1].split("\n## ")[0]
-    (found,) = [sql for sql in re.findall(r"```sql\n(.*?)```", section, re.DOTALL) if sql.startswith(beginning)]
-    return str(found)
+    (found,) = [sql for sql in page.blocks(ENTRIES[entry], "sql") if sql.startswith(beginning)]
+    return found
+
+
+def test_no_sql_is_left_out() -> None:
+    """These tests run each block and each statement of the page; one more has to be run too."""
+    begin = {entry: [sql.split()[0] for sql in page.blocks(text, "sql")] for entry, text in ENTRIES.items()}
+    assert {entry: words for entry, words in begin.items() if words} == BLOCKS
+    said = {
+        entry: [code for code in page.typed(text) if re.match("select |vacuum ", code)]
+        for entry, text in ENTRIES.items()
+    }
+    assert {entry: lines for entry, lines in said.items() if lines} == LINES
 
 
 async def test_drift_is_found_and_mended(conn: Connection) -> None:
@@ -42,3 +64,28 @@ async def test_who_holds_what_is_asked_in_sql_that_works(conn: Connection) -> No
         rows = await conn.fetch(block("VestnikTransactionOpen", "select"))
         assert await conn.fetchval("select pg_backend_pid()") in {row["pid"] for row in rows}
     assert await conn.fetch(block("VestnikRelayLate", "select")) == []
+
+
+@pytest.mark.direct
+async def test_what_is_ended_is_rolled_back(conn: Connection, database_url: str) -> None:
+    """Who holds a transaction open loses it with its events; nothing of it is left."""
+    (end,) = LINES["VestnikTransactionOpen"]
+    other = await connect(database_url)
+    await other.transaction().start()
+    await notify(other, 1, "ann")
+    (holder,) = await conn.fetch(block("VestnikTransactionOpen", "select"))
+    assert await conn.fetchval(end.replace("PID", str(holder["pid"])))
+    await until(other.is_closed)
+    assert await conn.fetchval("select count(*) from outbox.event") == 0
+
+
+@pytest.mark.direct
+async def test_the_room_is_given_back(conn: Connection) -> None:
+    """A table that was emptied takes as good as no room after its vacuum."""
+    (vacuum,) = LINES["VestnikOutboxLarge"]
+    size = "select pg_relation_size('outbox.notification')"
+    await notify(conn, 100, "ann")
+    await conn.execute("delete from outbox.notification")
+    assert await conn.fetchval(size) > 0
+    await conn.execute(vacuum.replace("TABLE", "notification"))
+    assert await conn.fetchval(size) == 0

@@ -1,32 +1,21 @@
 """The commands of docs/upgrade.md and docs/release-checklist.md do what the pages say."""
 
-import asyncio
 import re
-from collections.abc import Mapping
-from unittest.mock import AsyncMock
 
 import pytest
-from typer.testing import CliRunner
 
 from outbox.database import Connection, connect
-from tests.integration.stage import PROJECT, Stage
-from workers.command.main import app
+from tests import page
+from tests.integration.stage import PROJECT
+from tests.integration.terminal import Terminal
 
 # migrations refuse a pooler, and the sight of a lock's holder needs a session of our own
 pytestmark = pytest.mark.direct
 
-PAGES = {name: (PROJECT / "docs" / name).read_text(encoding="utf-8") for name in ("upgrade.md", "release-checklist.md")}
-FENCED = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+PAGES = {name: page.read(name) for name in ("upgrade.md", "release-checklist.md")}
+COMMANDS = {name: page.in_blocks(text) for name, text in PAGES.items()}
 
-
-def _commands(page: str) -> list[str]:
-    blocks = [block for language, block in FENCED.findall(page) if not language]
-    return [line.split("#")[0].strip() for block in blocks for line in block.splitlines()]
-
-
-COMMANDS = {name: _commands(page) for name, page in PAGES.items()}
-
-ELSEWHERE: Mapping[str, tuple[str, str]] = {
+ELSEWHERE: page.Elsewhere = {
     "make check": (".ci/run", "make check"),
     "make shape": ("tests/integration/test_shape.py", "test_the_file_is_what_the_migrations_give"),
     "git diff --exit-code": ("tests/integration/test_shape.py", "KEPT.read_text"),
@@ -40,37 +29,33 @@ ELSEWHERE: Mapping[str, tuple[str, str]] = {
 """What is no `vestnik` command: the file that runs it, or that it needs, and what stands there."""
 
 
-def _vestnik(page: str) -> list[str]:
-    return [command for command in COMMANDS[page] if command.startswith("vestnik ")]
+def _vestnik(name: str) -> list[str]:
+    return [command for command in COMMANDS[name] if command.startswith("vestnik ")]
 
 
 def test_the_other_commands_are_run_elsewhere() -> None:
     """Each command that is not Vestnik's own is run by a test or by CI, or names a unit of ours."""
     others = {command for name, commands in COMMANDS.items() for command in set(commands) - set(_vestnik(name))}
     assert others == set(ELSEWHERE)
-    assert [file for file, text in ELSEWHERE.values() if text not in (PROJECT / file).read_text()] == []
+    assert page.not_there(ELSEWHERE) == []
     targets = {command.removeprefix("make ") for command in others if command.startswith("make ")}
     makefile = (PROJECT / "Makefile").read_text()
     assert [target for target in targets if not re.search(rf"^{target}:", makefile, re.MULTILINE)] == []
 
 
-@pytest.mark.parametrize("page", PAGES)
-async def test_the_pages_commands_run(stage: Stage, page: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("name", PAGES)
+async def test_the_pages_commands_run(terminal: Terminal, name: str) -> None:
     """On an installation that is well each command of the page, in the page's order, ends with 0."""
-    for name, value in stage.environment.items():
-        monkeypatch.setenv(name, value)
-    # the tests' own server gives up fsync, which the doctor does not take for well
-    monkeypatch.setattr("workers.doctor.postgres.look_at_server", AsyncMock(return_value=[]))
-    commands = _vestnik(page)
+    commands = _vestnik(name)
     assert "vestnik migrate --check" in commands
     for command in commands:
-        done = await asyncio.to_thread(CliRunner().invoke, app, command.split()[1:])
-        assert done.exit_code == 0, (command, done.output)
+        code, printed = await terminal.type_in(command)
+        assert code == 0, (command, printed)
 
 
 async def test_who_holds_a_lock_is_asked_in_sql_that_works(conn: Connection, database_url: str) -> None:
     """The query of the page lists a transaction that holds a lock on a table of ours, and nothing once it has ended."""
-    (query,) = [block for language, block in FENCED.findall(PAGES["upgrade.md"]) if language == "sql"]
+    (query,) = page.blocks(PAGES["upgrade.md"], "sql")
     other = await connect(database_url)
     try:
         async with other.transaction():

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from tests.systemd import entry
 from tests.systemd.page import blocks
 from tests.systemd.shell import control, good, lines_of, one, query, reached, say, sh, show, wait
 
@@ -113,6 +114,11 @@ def start() -> None:
     seen = {unit: (path / "environ").read_bytes() + (path / "cmdline").read_bytes() for unit, path in processes.items()}
     facts["secrets_in_processes"] = [unit for unit, text in seen.items() if holds_a_secret(text)]
     facts["health"] = sh(commands("The other commands") + commands("What to expect"))
+
+
+def watch() -> None:
+    """Ask all that runs for its health."""
+    facts["watched"] = entry.health()
 
 
 def waits_for(name: str) -> bool:
@@ -219,6 +225,11 @@ def tend() -> None:
     facts["backups"] = sh("stat -c '%a %U %n' /var/lib/vestnik-backup/*")
 
 
+def look_after() -> None:
+    """Do what the runbook says."""
+    facts["runbook"] = entry.runbook()
+
+
 def holds_a_secret(text: bytes) -> bool:
     """Look for any of the secrets."""
     made = [(SECRETS / name).read_text().strip() for name in ("INBOX_JWT_SECRET", "OUTBOX_CONSUMER_SECRET")]
@@ -241,12 +252,14 @@ STEPS = (
     install,
     prepare,
     start,
+    watch,
     break_workers,
     stop_and_start,
     upgrade_and_roll_back,
     count,
     deliver_once,
     tend,
+    look_after,
     read_the_journal,
 )
 

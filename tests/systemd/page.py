@@ -1,15 +1,10 @@
 """The commands of docs/install.md: what the test runs is what the page says."""
 
-import re
-from pathlib import Path
+from tests import page
 
-PAGE = Path(__file__).parents[2] / "docs" / "install.md"
+PAGE = page.read("install.md")
 
 
 def blocks() -> dict[str, list[str]]:
     """Give the blocks of commands under each heading."""
-    sections = re.split(r"^## (.+)$", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
-    return {
-        heading: re.findall(r"^```\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-        for heading, text in zip(sections[::2], sections[1::2], strict=True)
-    }
+    return {heading: page.blocks(text) for heading, text in page.entries(PAGE).items() if heading}

@@ -211,6 +211,38 @@ def test_the_nightly_services_do_their_work(facts: Facts) -> None:
     assert [name for *_, name in left if name.endswith(".dump")]
 
 
+def test_the_runbooks_commands_run(facts: Facts) -> None:
+    """Each command of the runbook that is for systemd ends with 0; timer and journal show what they are asked."""
+    done = {line: run for entry in facts["runbook"].values() for line, run in entry.items() if isinstance(run, dict)}
+    assert {line: run["printed"] for line, run in done.items() if run["code"] != 0} == {}
+    assert "vestnik-prune.service" in done["systemctl list-timers vestnik-prune.timer"]["printed"]
+    assert "run_finished" in done["journalctl -u vestnik-once"]["printed"]
+
+
+def test_a_run_by_hand_delivers(facts: Facts) -> None:
+    """`worker --once` delivers what the timer has left, and the timer runs again; its own runs have left metrics."""
+    entry = facts["runbook"]["VestnikOnceFails"]
+    assert (entry["sent"], entry["timer"]) == (1, "active")
+    assert entry["metrics"] == "644 vestnik\n"
+
+
+def test_a_unit_that_was_given_up_runs_again(facts: Facts) -> None:
+    """A unit that failed is listed, with what it said, is not started until its failure is reset, and then is."""
+    entry = facts["runbook"]["VestnikUnitFailed"]
+    assert entry["refused"] == 1
+    assert "vestnik-prune.service" in entry["systemctl list-units --failed 'vestnik-*'"]["printed"]
+    assert "vestnik: RETENTION is malformed" in entry["journalctl -u UNIT"]["printed"]
+    assert entry["systemctl start UNIT"]["code"] == 0
+
+
+def test_cron_and_monitoring_are_answered(facts: Facts) -> None:
+    """While all is well, cron has nothing to mail, monitoring gets a line for each process, and both may ask."""
+    printed = [run["printed"] for run in facts["watched"].values()]
+    assert {run["code"] for run in facts["watched"].values()} == {0}
+    assert printed[0] == ""
+    assert [line.split()[1] for line in printed[1].splitlines()] == ["ok:", "ok:"]
+
+
 def test_no_secret_is_seen(facts: Facts) -> None:
     """No process's environment or command line and no line of the journal holds a secret; only root reads the files."""
     assert facts["secrets_in_processes"] == []

@@ -1,10 +1,18 @@
-"""What a PromQL expression asks for, as far as ours go."""
+"""PromQL: what stands on a page, and what an expression asks for, as far as ours go."""
 
 import re
 
+from tests import page
+
+OURS = re.compile(r"\bvestnik_[a-z]")
 SERIES = re.compile(r"\b((?:vestnik_|vestnik:)[a-z0-9_:]+|up)\b(?:\{([^}]*)\})?")
 MATCHER = re.compile(r'(\w+)\s*(?:=~|!~|!=|=)\s*"')
 GROUPING = re.compile(r"\b(?:by|without|on|ignoring)\s*\(([^)]*)\)")
+
+
+def queries(text: str) -> list[str]:
+    """List the queries of a page, and the metrics that it names, which are queries too."""
+    return sorted({code for code in page.typed(text) if OURS.search(code)})
 
 
 def series_of(expression: str) -> dict[str, set[str]]:

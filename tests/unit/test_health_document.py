@@ -1,17 +1,13 @@
 """docs/health.md is held to what the code says of its checks."""
 
 import ast
-import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from tests.unit.test_runbook import type_in
+from tests.page import PROJECT, read
 
-PROJECT = Path(__file__).parents[2]
-PAGE = (PROJECT / "docs" / "health.md").read_text(encoding="utf-8")
-COMMANDS = sorted(set(re.findall(r"(?:^|bin/|`)(vestnik [a-z][^#`\n]*)", PAGE, re.MULTILINE)))
+PAGE = read("health.md")
 
 
 def said(tree: ast.AST) -> Iterator[str]:
@@ -53,9 +49,3 @@ def test_details_are_found() -> None:
 def test_every_detail_is_explained(detail: str) -> None:
     """Whatever a check says that is not ok has its line, with what to do."""
     assert f"`{detail}" in PAGE
-
-
-@pytest.mark.parametrize("command", COMMANDS)
-def test_a_command_can_be_typed(command: str) -> None:
-    """Each command of the page exists, with the options and arguments that stand there."""
-    type_in(command)

@@ -20,13 +20,15 @@ def call(*words: str) -> tuple[int, list[str]]:
     return done.exit_code, done.stdout.splitlines()
 
 
-def put(folder: Path, name: str, redis: Check = ALL_WELL, age: timedelta = timedelta(0)) -> str:
+def put(
+    folder: Path, name: str, found: Check = ALL_WELL, age: timedelta = timedelta(0), of: CheckName = CheckName.REDIS
+) -> str:
     """Write a process's health file as it was that long ago."""
     beaten = datetime.now(UTC) - age
     health = Health("worker", name, clock=lambda: beaten)
     for check in CheckName:
         health.record(check, ALL_WELL)
-    health.record(CheckName.REDIS, redis)
+    health.record(of, found)
     write(folder / f"{name}.json", health)
     return str(folder / f"{name}.json")
 
