@@ -61,10 +61,10 @@ class Watching:
     log: Path
     health: Path
 
-    def lines(self, event_name: str) -> list[dict[str, Any]]:
-        """Give the lines of its log that state one fact."""
+    def lines(self, event_name: str | None = None) -> list[dict[str, Any]]:
+        """Give the lines of its log, or those that state one fact."""
         lines = [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
-        return [line for line in lines if line["event"] == event_name]
+        return [line for line in lines if event_name in (None, line["event"])]
 
     async def healthy(self) -> None:
         """Wait until its health file says that all is well."""
