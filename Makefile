@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-# Other people's clients of the Bot API, which the tests run against the simulator: in environments of their own.
+# Other people's programs that the tests run, in environments of their own: clients of the Bot API, a server of S3.
 CLIENTS := .clients
 NPM := $(shell command -v npm 2>/dev/null)
 # The PostgreSQL that the tests run on: "embedded", or a directory with postgres, initdb and pg_ctl.
@@ -34,7 +34,7 @@ else
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 endif
 
-clients: $(CLIENTS)/python/.ready $(if $(NPM),$(CLIENTS)/node/.ready)
+clients: $(CLIENTS)/python/.ready $(CLIENTS)/s3/.ready $(if $(NPM),$(CLIENTS)/node/.ready)
 ifeq ($(NPM),)
 	@echo "no npm: the tests of the Node clients are left out. On Debian: apt-get install nodejs npm"
 endif
@@ -79,6 +79,8 @@ $(READY): pyproject.toml constraints.txt
 
 # No dependencies are looked for: the pins name them all, and `pip check` says so when they do not.
 $(CLIENTS)/python/.ready: tests/clients/requirements.txt
+$(CLIENTS)/s3/.ready: tests/s3/requirements.txt
+$(CLIENTS)/python/.ready $(CLIENTS)/s3/.ready:
 	$(PYTHON) -m venv --clear $(@D)
 	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement $<
 	$(@D)/bin/python -m pip --disable-pip-version-check check >/dev/null

@@ -14,8 +14,8 @@ usage: backup.sh [--to WHERE] [--database] [--keep N] [--dry-run]
 
 The connection comes from DATABASE_URL, from the file that DATABASE_URL_FILE names, or from a systemd credential of
 that name. PG_BIN names the folder of pg_dump, pg_restore and psql where they are not on PATH.
-Exit code: 0 written and checked, 1 wrong settings or a backup that failed, 2 PostgreSQL or the bucket is out of reach,
-3 another backup to the same place is running.
+Exit code: 0 written and checked, 1 wrong settings or a backup that failed, 2 PostgreSQL or the bucket is out of reach
+or refuses its login or key, 3 another backup to the same place is running.
 TEXT
 }
 

@@ -10,6 +10,7 @@ from health import Health
 from outbox import migration
 from outbox.database import Connection, connect
 from tests.integration.api_stage import ApiStage, api_settings, api_stage
+from tests.integration.backups import PROGRAMS, REAL, Backups
 from tests.integration.bot_stage import BotStage, bot_stage
 from tests.integration.canary_stage import CanaryStage, canary_stage
 from tests.integration.stage import Stage, settings
@@ -100,3 +101,13 @@ async def api(database_url: str, redis_url: str) -> AsyncIterator[ApiStage]:
     """Serve the HTTP API while the test runs."""
     async with api_stage(api_settings(database_url, redis_url)) as made:
         yield made
+
+
+@pytest.fixture
+def backups(postgres: Postgres, database_url: str, tmp_path: Path) -> Backups:
+    """Lend an empty place for backups of the test's database."""
+    made = Backups(tmp_path / "backups", tmp_path / "bin", postgres.binaries, {"DATABASE_URL": database_url})
+    made.programs.mkdir()
+    for name in PROGRAMS:
+        made.program(name, REAL)
+    return made

@@ -1,78 +1,23 @@
 """deploy/backup.sh: what it writes can be read, what it removes was not needed, and no password is seen."""
 
 import fcntl
-import os
 import shutil
 import subprocess
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
-from tests.integration.bucket import KEY, Bucket, bucket
-from tests.integration.stage import PATIENCE_S, PROJECT, Finished
-from workers.engine import Postgres
+from tests.integration.backups import PROGRAMS, SCRIPT, Backups
 
 # pg_dump knows no pooler
 pytestmark = pytest.mark.direct
 
-SCRIPT = PROJECT / "deploy" / "backup.sh"
-KINDS = ("dump", "owner.sql", "roles.sql", "sha256")
-PROGRAMS = ("psql", "pg_dump", "pg_restore")
-REAL = '#!/bin/sh\nexec "{real}" "$@"\n'
 DAMAGES = {
     "fails": "exit 1",
     "is cut off": 'for a in "$@"; do case $a in --file=*) truncate --size=-200 "${a#--file=}" ;; esac; done',
     "is empty": 'for a in "$@"; do case $a in --file=*) : > "${a#--file=}" ;; esac; done',
 }
 """What a pg_dump does after it has run."""
-
-
-@dataclass(frozen=True, slots=True)
-class Backups:
-    """A place for backups, and programs of PostgreSQL that a test may change."""
-
-    folder: Path
-    programs: Path
-    binaries: Path
-    environment: dict[str, str] = field(default_factory=dict)
-
-    def run(self, *arguments: str, **environment: str) -> Finished:
-        """Run the script to its end."""
-        given = {"PATH": os.environ["PATH"], "PG_BIN": str(self.programs), "BACKUP_TO": str(self.folder)}
-        done = subprocess.run(
-            [str(SCRIPT), *arguments],
-            env={**given, **self.environment, **environment},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=PATIENCE_S,
-        )
-        return Finished(done.returncode, done.stdout, done.stderr)
-
-    def program(self, name: str, text: str) -> None:
-        """Put a script in the place of a program; `{real}` in it is the real one."""
-        path = self.programs / name
-        path.write_text(text.replace("{real}", str(self.binaries / name)))
-        path.chmod(0o755)
-
-    def good(self) -> list[str]:
-        """Name those that are whole, oldest first, and hold the folder to hold nothing else."""
-        names = sorted(path.name.removesuffix(".sha256") for path in self.folder.glob("*.sha256"))
-        files = {path.name for path in self.folder.iterdir()} - {".lock"}
-        assert files == {f"{name}.{kind}" for name in names for kind in KINDS}
-        return names
-
-
-@pytest.fixture
-def backups(postgres: Postgres, database_url: str, tmp_path: Path) -> Backups:
-    """Lend an empty place for backups of the test's database."""
-    made = Backups(tmp_path / "backups", tmp_path / "bin", postgres.binaries, {"DATABASE_URL": database_url})
-    made.programs.mkdir()
-    for name in PROGRAMS:
-        made.program(name, REAL)
-    return made
 
 
 def test_the_newest_are_kept(backups: Backups) -> None:
@@ -204,39 +149,6 @@ def test_a_database_without_the_schema_is_refused(backups: Backups, empty_databa
     """The wrong database is no backup."""
     refused = backups.run(DATABASE_URL=empty_database_url)
     assert (refused.code, refused.err) == (1, "backup: this database has no schema outbox with tables of Vestnik's\n")
-
-
-@pytest.fixture
-def store() -> Iterator[Bucket]:
-    """Serve a bucket; the test is skipped where rclone is missing."""
-    if shutil.which("rclone") is None:
-        pytest.skip("rclone is missing; on Debian: apt-get install rclone")
-    with bucket() as made:
-        yield made
-
-
-def test_a_bucket_is_a_place_too(backups: Backups, store: Bucket, tmp_path: Path) -> None:
-    """In a bucket the newest stay as well; one that does not come back as it was written is taken away again."""
-    backups.environment.update(
-        RCLONE_S3_ENDPOINT=store.endpoint,
-        RCLONE_S3_PROVIDER="Other",
-        AWS_ACCESS_KEY_ID=KEY,
-        AWS_SECRET_ACCESS_KEY="s",
-        TMPDIR=str(tmp_path),
-    )
-    to = ["--to", "s3://b/nightly", "--keep", "1"]
-    assert [backups.run(*to).code for _ in range(2)] == [0, 0]
-    stored = dict(store.objects)
-    assert sorted(name.rpartition("Z.")[2] for name in stored) == sorted(KINDS)
-    assert {name.rpartition("/")[0] for name in stored} == {"b/nightly"}
-    store.cut = ".dump"
-    failed = backups.run(*to)
-    assert (failed.code, failed.err.rpartition("Z.")[2]) == (1, "dump is not what was written\n")
-    assert store.objects == stored
-    store.endpoint = ""
-    gone = backups.run(*to, RCLONE_S3_ENDPOINT="http://127.0.0.1:1", RCLONE_RETRIES="1", RCLONE_LOW_LEVEL_RETRIES="1")
-    assert gone.code == 2
-    assert [path.name for path in tmp_path.glob(".vestnik-backup.*")] == []
 
 
 def test_the_script_has_no_fault_that_shellcheck_knows() -> None:

@@ -14,14 +14,15 @@ from outbox.database import Connection, connect
 from tests.integration.installation import TO_RELAY, another, delivered, hasten, leave_at_work, relay_all, totals
 from tests.integration.stage import PATIENCE_S, PROJECT, Finished, Stage
 from tests.integration.test_deliver import run as deliver_all
+from tests.systemd.page import blocks
 from workers.engine import Postgres
 from workers.parts import Parts
 
 # pg_dump and psql know no pooler
 pytestmark = pytest.mark.direct
 
-PAGE = (PROJECT / "docs" / "backup-restore.md").read_text(encoding="utf-8")
-BACKUP, RESTORE, GO_ON, LET_EXPIRE, TRANSFER = re.findall(r"^```\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
+PAGE = blocks("backup-restore.md")
+(BACKUP,), BUCKET, (RESTORE, GO_ON, LET_EXPIRE), (TRANSFER,) = PAGE.values()
 OWNER = "keeper"
 """Owns the restored schema, and is no superuser."""
 SHIM = '#!/bin/sh\ncd "{project}" && exec "{python}" -m workers "$@"\n'

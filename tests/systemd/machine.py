@@ -25,9 +25,9 @@ def why_not(postgres: Path | None) -> str | None:
     """Say why this machine cannot boot another one; none: it can."""
     if os.geteuid() != 0:
         return "only root can boot a machine"
-    missing = [name for name in ("systemd-nspawn", "redis-server") if shutil.which(name) is None]
+    missing = [name for name in ("systemd-nspawn", "redis-server", "rclone") if shutil.which(name) is None]
     if missing:
-        return f"missing: {', '.join(missing)}; on Debian: apt-get install systemd-container redis-server"
+        return f"missing: {', '.join(missing)}; on Debian: apt-get install systemd-container redis-server rclone"
     if postgres is None:
         return "no PostgreSQL under /usr/lib/postgresql; on Debian: apt-get install postgresql-15"
     script = "import ensurepip, sys; sys.exit(sys.version_info[:2] != (3, 11))"

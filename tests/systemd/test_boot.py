@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.integration.stage import PROJECT
+from tests.s3 import server
 from tests.systemd import machine
 from tests.wheel import build_wheel, copy_project, pack_dependencies
 from workers.sample import expectation
@@ -23,7 +24,7 @@ def facts(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Facts:
     """Boot once, also when several processes share the tests, and give what was found there."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
     postgres = found[-1].parent if found else None
-    reason = machine.why_not(postgres)
+    reason = machine.why_not(postgres) or server.missing()
     if reason is not None or postgres is None:
         pytest.skip(reason or "")
     shared = tmp_path_factory.getbasetemp()
@@ -58,7 +59,8 @@ def _boot(folder: Path, postgres: Path) -> None:
     aside = folder / "aside"
     aside.mkdir()
     shutil.move(build_wheel(following, aside), wheels)
-    machine.boot(folder, {"/checkout": PROJECT, "/next": following, "/wheels": wheels}, postgres)
+    shared = {"/checkout": PROJECT, "/next": following, "/wheels": wheels, "/moto": server.PACKAGES}
+    machine.boot(folder, shared, postgres)
     shutil.rmtree(wheels)
 
 
@@ -211,6 +213,19 @@ def test_the_nightly_services_do_their_work(facts: Facts) -> None:
     assert [name for *_, name in left if name.endswith(".dump")]
 
 
+def test_a_backup_goes_into_a_bucket(facts: Facts) -> None:
+    """With the page's settings, key and drop-in the unit writes what can be fetched; its programs show no secret."""
+    bucket = facts["bucket"]
+    assert bucket["edited"]["code"] == 0
+    assert bucket["ended"] == {"Result": "success", "ExecMainStatus": "0"}
+    assert "rclone" in bucket["programs_seen"]
+    assert bucket["secret_seen"] is False
+    assert bucket["fetched"]["code"] == 0
+    assert [line.rpartition("Z.")[2] for line in lines(bucket["fetched"])[-3:]] == [
+        *("dump: OK", "roles.sql: OK", "owner.sql: OK")
+    ]
+
+
 def test_the_runbooks_commands_run(facts: Facts) -> None:
     """Each command of the runbook that is for systemd ends with 0; timer and journal show what they are asked."""
     done = {line: run for entry in facts["runbook"].values() for line, run in entry.items() if isinstance(run, dict)}
@@ -248,4 +263,4 @@ def test_no_secret_is_seen(facts: Facts) -> None:
     assert facts["secrets_in_processes"] == []
     assert facts["journal_has"] == ["worker_started", "bot_started", "api_started"]
     assert facts["secret_in_journal"] is False
-    assert [line.split()[:2] for line in lines(facts["rights"])] == [["700", "root"], *[["600", "root"]] * 6]
+    assert [line.split()[:2] for line in lines(facts["rights"])] == [["700", "root"], *[["600", "root"]] * 7]

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tests import page
 from tests.integration.stage import PROJECT
-from tests.systemd.page import PAGE, blocks
+from tests.systemd.page import blocks
 
 SCRIPT = PROJECT / "deploy" / "install.sh"
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can install")
@@ -227,7 +228,7 @@ def test_the_page_names_the_options(system: System) -> None:
     """Every option that the page names exists, and every one that exists is named."""
     printed = system.run("--help").stdout
     known = set(re.findall(r"--[a-z-]+", printed)) - {"--no-index", "--find-links"}
-    table = re.findall(r"^\| `(--[a-z-]+)[ `]", PAGE, re.MULTILINE)
+    table = re.findall(r"^\| `(--[a-z-]+)[ `]", page.read("install.md"), re.MULTILINE)
     assert set(table) == known
     used = [
         word for found in blocks().values() for block in found for word in re.findall(r"install\.sh (--\S+)", block)
@@ -237,9 +238,9 @@ def test_the_page_names_the_options(system: System) -> None:
 
 def test_the_page_tells_the_exit_codes(system: System) -> None:
     """Page and --help name the same codes."""
-    printed, page = system.run("--help").stdout, PAGE
+    printed, text = system.run("--help").stdout, page.read("install.md")
     in_help = re.findall(r"\b([0-5]) (?:done|refused|not understood|the new|its|a service)", " ".join(printed.split()))
-    on_page = re.findall(r"\b([0-5]) (?:done|refused|an option|the new|its|a service)", " ".join(page.split()))
+    on_page = re.findall(r"\b([0-5]) (?:done|refused|an option|the new|its|a service)", " ".join(text.split()))
     assert in_help == on_page == ["0", "1", "2", "3", "4", "5"]
 
 
