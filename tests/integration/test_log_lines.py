@@ -144,6 +144,35 @@ async def test_an_attempt_whose_lease_is_lost_is_told_as_that(
     assert told(lines, "delivery_sent") == []
 
 
+async def test_a_link_that_another_one_displaces_is_told(stage: Stage, parts: Parts) -> None:
+    """Where a group moves to a chat that somebody else has linked, both links are told."""
+    await stage.people({"anna": 1, "boris": 2})
+    moved = {"kind": "error", "method": "sendMessage", "code": 400, "description": "Bad Request: x", "chat_id": 1}
+    await stage.order("POST", "faults", {**moved, "times": 1, "migrate_to_chat_id": 2})
+    with capture_logs() as lines:
+        await deliver(stage, parts, "anna")
+    counted = [(line["event"], line["count"]) for line in lines if line["event"].startswith("links_")]
+    assert counted == [("links_migrated", 1), ("links_displaced", 1)]
+
+
+async def test_a_closed_chat_that_takes_a_message_is_told(
+    stage: Stage, parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A chat that was closed while a message was on its way, and has taken it, is open again."""
+    heed: Callable[..., Any] = Bot.heed
+
+    async def closed(*given: Any, **more: Any) -> Any:
+        await stage.conn.execute("update outbox.telegram_link set state = 'blocked', state_at = now()")
+        return await heed(*given, **more)
+
+    monkeypatch.setattr(Bot, "heed", closed)
+    await stage.people({"anna": 1})
+    await stage.conn.execute("update outbox.telegram_link set fault = 'forbidden', fault_since = now()")
+    with capture_logs() as lines:
+        await deliver(stage, parts, "anna")
+    assert [line["count"] for line in told(lines, "links_opened")] == [1]
+
+
 async def test_an_update_of_the_bot_has_an_id_too(bot: BotStage) -> None:
     """What a person's message to the bot leads to is told under the number of its update."""
     update = {
