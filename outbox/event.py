@@ -43,6 +43,14 @@ async def emit(  # noqa: PLR0913 (the parameters are those of outbox.emit)
         raise InvalidEventError(f"the event cannot be stored: {type_of(refused)}") from None
 
 
+OWN = "select xid = pg_current_xact_id() from outbox.event where id = $1"
+
+
+async def is_new(conn: Connection, event_id: int) -> bool:
+    """Tell whether this transaction has written an event; what `emit` gives may be an older one of the same key."""
+    return bool(await conn.fetchval(OWN, event_id))
+
+
 def _require_storable(given: object) -> None:
     """Refuse text that PostgreSQL cannot hold, before it quotes it in its own log."""
     match given:

@@ -1,9 +1,29 @@
-"""Who was forgotten: salted digests, so that a token from before opens nothing."""
+"""Forgetting people, and who was forgotten: salted digests, so that a token from before opens nothing."""
 
 from collections.abc import Sequence
 from datetime import datetime
 
+from outbox import waiting
 from outbox.database import Connection
+
+# as the function itself does: no relay between here and the commit
+HOLD_RELAY = "select from outbox.cursor where consumer = 'relay' for update"
+
+OPEN = "select count(*) from outbox.delivery where lane_id = any($1::bigint[]) and phase = 'open'"
+
+# pending | sending -> skipped
+FORGET = "select outbox.forget($1)"
+
+
+async def forget(conn: Connection, recipient: str) -> int:
+    """Erase a person; return how many deliveries were not finished, and are skipped now."""
+    async with conn.transaction():
+        await conn.execute(HOLD_RELAY)
+        lanes = await waiting.lock_lanes_of(conn, recipient)
+        count: int = await conn.fetchval(OPEN, list(lanes.values()))
+        await conn.execute(FORGET, recipient)
+    return count
+
 
 SINCE = "select forgotten_at from outbox.forgotten where digest = outbox.digest_of($1)"
 

@@ -12,15 +12,18 @@ from outbox import linking
 from outbox.database import Connection
 from outbox.link_audit import Audited, Change, How, audit
 from outbox.link_state import LinkState, Refusal, clear, closed, opened, refuse, restore
-from outbox.linking import Linked, Wanted, connect, connect_all, migrate
+from outbox.linking import Linked, Migrated, Wanted, connect, connect_all, migrate
+from outbox.waiting import GivenUp
 
 __all__ = [
     "Audited",
     "Change",
+    "GivenUp",
     "How",
     "Link",
     "LinkState",
     "Linked",
+    "Migrated",
     "Refusal",
     "Wanted",
     "audit",
@@ -91,8 +94,8 @@ async def list_links(
     return [_link(row) for row in await conn.fetch(LIST, after, state, limit)]
 
 
-async def disconnect(conn: Connection, link: Link, how: How, *, operator: str | None = None) -> bool:
-    """End a link and skip what waits for its chat; tell whether it had not ended before."""
+async def disconnect(conn: Connection, link: Link, how: How, *, operator: str | None = None) -> GivenUp | None:
+    """End a link and skip what waits for its chat; None: it had ended before."""
     return await linking.disconnect(conn, link.id, link.recipient, how, operator)
 
 

@@ -12,6 +12,7 @@ from outbox import link_audit, waiting, wake_up
 from outbox.channel import Channel
 from outbox.database import Connection
 from outbox.link_audit import Change, Changed, How, changed
+from outbox.waiting import GivenUp
 
 
 class LinkState(StrEnum):
@@ -83,10 +84,11 @@ returning t.id, t.recipient, t.state_at = now() as changed
 """
 
 
-async def clear(conn: Connection, recipients: Sequence[str]) -> None:
-    """Forget what was held against chats that have taken a message."""
-    rows = await conn.fetch(CLEAR, recipients)
-    await link_audit.note(conn, changed([row for row in rows if row["changed"]], Change.ACTIVE), How.SEND)
+async def clear(conn: Connection, recipients: Sequence[str]) -> int:
+    """Forget what was held against chats that have taken a message; return how many were closed until then."""
+    rows = [row for row in await conn.fetch(CLEAR, recipients) if row["changed"]]
+    await link_audit.note(conn, changed(rows, Change.ACTIVE), How.SEND)
+    return len(rows)
 
 
 # blocked | unreachable | suspended since then -> active; what Telegram has told by itself has no fault and stays
@@ -115,19 +117,19 @@ returning true
 """
 
 
-async def closed(conn: Connection, chat_id: int, state: LinkState, at: datetime) -> bool:
-    """Write that a chat cannot be written to since then, and skip what waits for it; tell whether that is news."""
+async def closed(conn: Connection, chat_id: int, state: LinkState, at: datetime) -> GivenUp | None:
+    """Write that a chat cannot be written to since then, and skip what waits for it; None: that is no news."""
     async with conn.transaction():
         found = await conn.fetchrow(WHOSE, chat_id)
         if found is None:
-            return False
+            return None
         lanes = await waiting.lock_lanes(conn, Channel.TELEGRAM, [found["recipient"]])
         if not await conn.fetchval(CLOSE, found["id"], state, at):
-            return False
+            return None
         await link_audit.note(conn, changed([found], Change(state)), How.MEMBER)
-        await waiting.skip(conn, dict.fromkeys(lanes.values(), str(state)))
+        skipped = await waiting.skip(conn, dict.fromkeys(lanes.values(), str(state)))
         await wake_up.requeue(conn, list(lanes.values()))
-    return True
+    return GivenUp(skipped.total())
 
 
 # blocked | unreachable | suspended -> active. A send's refusal is recorded later than it was made, so only what

@@ -3,6 +3,7 @@
 All that changes links locks in one order: the lock of linking, lanes, links, recipients.
 """
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from outbox.channel import Channel
 from outbox.database import Connection
 from outbox.link_audit import Change, How, changed
 from outbox.outcome import Reason
+from outbox.waiting import GivenUp
 
 Result = TypeVar("Result")
 
@@ -45,6 +47,10 @@ class Linked:
     """The chat that this recipient had before."""
     displaced_recipient: str | None
     """Who had this chat before."""
+    skipped: int = 0
+    """Deliveries to them that waited for it."""
+    turned: bool = False
+    """The two belonged together already, and the messages go to another topic now."""
 
 
 async def connect(  # noqa: PLR0913 (each of them by its name)
@@ -125,17 +131,31 @@ async def _connect(
     await _displace(conn, displaced, how, operator)
     losers = [link for link in displaced if link.recipient not in people]
     await own_event.emit_all(conn, [own_event.chat_displaced(link.recipient, link.id) for link in losers])
-    await _give_up(conn, [lanes[link.recipient] for link in losers if link.recipient in lanes])
-    await _renew(conn, [one for one in wanted if one.recipient in same], how, reopen=reopen, operator=operator)
+    skipped = await _give_up(conn, [lanes[link.recipient] for link in losers if link.recipient in lanes])
+    renewed = [one for one in wanted if one.recipient in same]
+    turned = await _renew(conn, renewed, how, reopen=reopen, operator=operator)
     await _add(conn, [one for one in wanted if one.recipient not in same], how, operator)
-    return _tell(wanted, same, displaced)
+    return _tell(wanted, same, displaced, {who: skipped[lane] for who, lane in lanes.items()}, turned)
 
 
-def _tell(wanted: Sequence[Wanted], same: AbstractSet[str], displaced: Sequence[Touched]) -> list[Linked]:
+def _tell(
+    wanted: Sequence[Wanted],
+    same: AbstractSet[str],
+    displaced: Sequence[Touched],
+    skipped: Mapping[str, int],
+    turned: AbstractSet[str],
+) -> list[Linked]:
     chats = {link.recipient: link.chat_id for link in displaced}
     people = {link.chat_id: link.recipient for link in displaced}
     return [
-        Linked(one.recipient, one.recipient in same, chats.get(one.recipient), people.get(one.chat_id))
+        Linked(
+            recipient=one.recipient,
+            renewed=one.recipient in same,
+            displaced_chat=chats.get(one.recipient),
+            displaced_recipient=people.get(one.chat_id),
+            skipped=skipped.get(people.get(one.chat_id, ""), 0),
+            turned=one.recipient in turned,
+        )
         for one in wanted
     ]
 
@@ -161,7 +181,7 @@ update outbox.telegram_link t set
 from unnest($1::text[], $2::bigint[]) a (recipient, thread_id)
 join outbox.telegram_link old on old.recipient = a.recipient and old.unlinked_at is null
 where t.id = old.id
-returning t.id, t.recipient, old.state
+returning t.id, t.recipient, old.state, t.thread_id is distinct from old.thread_id as turned
 """
 
 # the topic that messages go to, and nothing else
@@ -170,15 +190,20 @@ update outbox.telegram_link t set thread_id = a.thread_id
 from unnest($1::text[], $2::bigint[]) a (recipient, thread_id)
 where t.recipient = a.recipient and t.unlinked_at is null and t.thread_id is distinct from a.thread_id
   and a.thread_id is not null
+returning t.id, t.recipient, 'active' as state, true as turned
 """
 
 
-async def _renew(conn: Connection, pairs: Sequence[Wanted], how: How, *, reopen: bool, operator: str | None) -> None:
+async def _renew(
+    conn: Connection, pairs: Sequence[Wanted], how: How, *, reopen: bool, operator: str | None
+) -> frozenset[str]:
+    """Renew links that are there already; return whose messages go to another topic now."""
     if not pairs:
-        return
+        return frozenset()
     rows = await conn.fetch(REOPEN if reopen else TURN, [one.recipient for one in pairs], [p.thread_id for p in pairs])
     opened = [row for row in rows if row["state"] != "active"]
     await link_audit.note(conn, changed(opened, Change.ACTIVE), how, operator)
+    return frozenset(row["recipient"] for row in rows if row["turned"])
 
 
 # no link -> active
@@ -197,21 +222,22 @@ async def _add(conn: Connection, pairs: Sequence[Wanted], how: How, operator: st
         await link_audit.note(conn, changed(rows, Change.LINKED), how, operator)
 
 
-async def disconnect(conn: Connection, link_id: int, recipient: str, how: How, operator: str | None) -> bool:
-    """End a link and skip what waits for its chat; tell whether it had not ended before."""
+async def disconnect(conn: Connection, link_id: int, recipient: str, how: How, operator: str | None) -> GivenUp | None:
+    """End a link and skip what waits for its chat; None: it had ended before."""
     async with conn.transaction():
         lanes = await waiting.lock_lanes(conn, Channel.TELEGRAM, [recipient])
         rows = await conn.fetch(END, [link_id])
         await link_audit.note(conn, changed(rows, Change.UNLINKED), how, operator)
-        if rows:
-            await _give_up(conn, list(lanes.values()))
-    return bool(rows)
+        if not rows:
+            return None
+        return GivenUp((await _give_up(conn, list(lanes.values()))).total())
 
 
-async def _give_up(conn: Connection, lanes: Sequence[int]) -> None:
-    """Skip what waits for a chat that is not there any more."""
-    await waiting.skip(conn, dict.fromkeys(lanes, Reason.NO_LINK))
+async def _give_up(conn: Connection, lanes: Sequence[int]) -> Counter[int]:
+    """Skip what waits for a chat that is not there any more; count by lane."""
+    skipped = await waiting.skip(conn, dict.fromkeys(lanes, Reason.NO_LINK))
     await wake_up.requeue(conn, lanes)
+    return skipped
 
 
 # the chat that a link names moves: a group became a supergroup
@@ -223,12 +249,21 @@ returning t.id, t.recipient
 """
 
 
-async def migrate(conn: Connection, chats: Mapping[str, int]) -> None:
+class Migrated(NamedTuple):
+    """What new chat ids have changed."""
+
+    moved: int = 0
+    """Links that have one."""
+    displaced: int = 0
+    """Links that ended, since another one moved to their chat."""
+
+
+async def migrate(conn: Connection, chats: Mapping[str, int]) -> Migrated:
     """Write the new chat ids of recipients' links; a chat has one link, so another's link to it ends."""
-    await _try(conn, lambda: _migrate(conn, list(chats), list(chats.values())))
+    return await _try(conn, lambda: _migrate(conn, list(chats), list(chats.values())))
 
 
-async def _migrate(conn: Connection, people: Sequence[str], chats: Sequence[int]) -> None:
+async def _migrate(conn: Connection, people: Sequence[str], chats: Sequence[int]) -> Migrated:
     touched = [Touched(*row) for row in await conn.fetch(LOCK_TOUCHED, people, chats)]
     moving = set(zip(people, chats, strict=True))
     held = [link for link in touched if link.chat_id in chats and (link.recipient, link.chat_id) not in moving]
@@ -236,6 +271,7 @@ async def _migrate(conn: Connection, people: Sequence[str], chats: Sequence[int]
     await own_event.emit_all(conn, [own_event.chat_displaced(link.recipient, link.id) for link in held])
     rows = await conn.fetch(MIGRATE, people, chats)
     await link_audit.note(conn, changed(rows, Change.MIGRATED), How.SEND)
+    return Migrated(len(rows), len(held))
 
 
 async def _try(conn: Connection, change: Callable[[], Awaitable[Result]]) -> Result:

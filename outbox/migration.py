@@ -131,12 +131,16 @@ async def require_current(conn: Connection) -> None:
         raise MigrationError(f"the schema lacks {', '.join(pending)}: run `vestnik migrate`")
 
 
-def _nobody(_message: str) -> None:
+def _nobody(_told: object) -> None:
     """Tell nobody."""
 
 
-async def migrate(conn: Connection, say: Callable[[str], None] = _nobody) -> list[Migration]:
+async def migrate(
+    conn: Connection, say: Callable[[str], None] = _nobody, done: Callable[[Migration], None] = _nobody
+) -> list[Migration]:
     """Apply what is pending, one deploy at a time, and say what it waits for; return what was applied.
+
+    `done` is told of each one at once: what is applied stays applied if a later one fails.
 
     Raises:
         MigrationError: an applied file has changed, or a file failed; what came before it stays applied. Or a pooler
@@ -156,6 +160,7 @@ async def migrate(conn: Connection, say: Callable[[str], None] = _nobody) -> lis
         wanted = _pending(await status(conn))
         for migration in wanted:
             await _apply(conn, migration, say)
+            done(migration)
     finally:
         await conn.execute("select pg_advisory_unlock($1)", DEPLOY_LOCK)
     return wanted

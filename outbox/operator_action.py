@@ -12,6 +12,7 @@ from outbox import lane, stuck, wake_up
 from outbox.database import Connection
 from outbox.delivery import State
 from outbox.stuck import Filter, Group
+from outbox.traceparent import trace_id_of
 
 BATCH = 500
 """Deliveries changed in one transaction."""
@@ -71,12 +72,22 @@ ORDERS: Mapping[Action, Order] = {
 }
 
 
+class Moved(NamedTuple):
+    """A delivery that an action has changed, and what its event came from."""
+
+    delivery_id: int
+    event_id: int
+    request_id: str | None
+    trace_id: str | None
+
+
 @dataclass(slots=True)
 class Done:
     """What an action has changed, or would change."""
 
     changed: Counter[tuple[str, str]] = field(default_factory=Counter)
     """By type and reason."""
+    last: Moved | None = None
     too_late: int = 0
     """Left alone, since they would only expire."""
     missed: int = 0
@@ -117,19 +128,29 @@ async def plan(conn: Connection, action: Action, wanted: Filter, *, ignore_expir
     return Plan(action, closed, groups, ignore_expiry)
 
 
-async def carry_out(conn: Connection, what: Plan, operator: str) -> Done:
-    """Do what was planned, in batches of one transaction each; what is done stays done if it breaks off."""
-    done, last = Done(), 0
+async def carry_out(conn: Connection, what: Plan, operator: str, done: Done | None = None) -> Done:
+    """Do what was planned, in batches of one transaction each; what is done stays done if it breaks off.
+
+    `done` is filled as it goes, for whoever wants to know how far it came.
+    """
+    done, last = done or Done(), 0
     arguments = stuck.arguments(ORDERS[what.action].old, what.wanted)
     # found outside the transaction: what stands in it has then happened before the moment of the action
     while rows := await conn.fetch(stuck.PICK, *arguments, last, BATCH):
         last = rows[-1]["id"]
         meant = [row for row in rows if not what.leaves(late=row["late"])]
         changed = await _change(conn, what, meant, operator)
-        done.changed.update((row["type"], row["reason"]) for row in meant if row["id"] in changed)
+        moved = [row for row in meant if row["id"] in changed]
+        done.changed.update((row["type"], row["reason"]) for row in moved)
+        if moved:
+            done.last = _moved(moved[-1])
         done.too_late += len(rows) - len(meant)
         done.missed += len(meant) - len(changed)
     return done
+
+
+def _moved(row: asyncpg.Record) -> Moved:
+    return Moved(row["id"], row["event_id"], row["request_id"], trace_id_of(row["traceparent"]))
 
 
 NOTE = "insert into outbox.operator_action (delivery_id, action, operator) select unnest($1::bigint[]), $2, $3"

@@ -82,9 +82,13 @@ on conflict (recipient, category, channel) do update set enabled = excluded.enab
 """
 
 
-async def switch_all(conn: Connection, recipient: str, switches: Sequence[Switch]) -> None:
-    """Switch categories on or off; of two for the same category and channel the later holds."""
+async def switch_all(conn: Connection, recipient: str, switches: Sequence[Switch]) -> int:
+    """Switch categories on or off; of two for the same category and channel the later holds.
+
+    Return how many deliveries waited that are not wanted any more.
+    """
     latest = list({(one.category, one.channel): one for one in switches}.values())
+    skipped = 0
     async with conn.transaction():
         lanes = await waiting.lock_lanes_of(conn, recipient)
         categories, channels = [one.category for one in latest], [one.channel for one in latest]
@@ -92,8 +96,9 @@ async def switch_all(conn: Connection, recipient: str, switches: Sequence[Switch
         for channel, lane in lanes.items():
             off = [type_ for one in latest if one.channel is channel and not one.enabled for type_ in one.types]
             if off:
-                await waiting.skip_types(conn, [lane], off, Reason.MUTED)
+                skipped += await waiting.skip_types(conn, [lane], off, Reason.MUTED)
                 await wake_up.requeue(conn, [lane])
+    return skipped
 
 
 async def switch(  # noqa: PLR0913 (each of them by its name)
@@ -104,9 +109,9 @@ async def switch(  # noqa: PLR0913 (each of them by its name)
     *,
     enabled: bool,
     types: Collection[str] = (),
-) -> None:
-    """Switch one category on or off for one channel; `types` as in `Switch`."""
-    await switch_all(conn, recipient, [Switch(category, channel, enabled, types)])
+) -> int:
+    """Switch one category on or off for one channel; `types` as in `Switch`, the answer as of `switch_all`."""
+    return await switch_all(conn, recipient, [Switch(category, channel, enabled, types)])
 
 
 async def set_quiet(

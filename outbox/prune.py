@@ -102,15 +102,17 @@ async def cutoff(conn: Connection, ages: Ages) -> Cutoff:
     return Cutoff(*row)
 
 
-async def prune(conn: Connection, before: Cutoff, *, dry_run: bool = False) -> Pruned:
+async def prune(conn: Connection, before: Cutoff, *, dry_run: bool = False, pruned: Pruned | None = None) -> Pruned:
     """Take away what is old enough and at its end, in transactions of their own; what is done stays done.
+
+    `pruned` is filled as it goes, for whoever wants to know how far it came.
 
     Raises:
         ForeignClusterError: who has read what is not known; see `outbox.cursor.lock`.
 
     """
     await cursor.find(conn)
-    pruned, last, limit = Pruned(), 0, FIRST
+    pruned, last, limit = pruned or Pruned(), 0, FIRST
     while page := await conn.fetch(PAGE, last, limit, PAIRS, before.done):
         old = [row["id"] for row in page if row["old"]]
         if not old:

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import time
+from typing import NamedTuple
 
 from outbox import link
 from outbox.database import Connection
-from outbox.link import How, Wanted
+from outbox.link import How, Linked, Wanted
 
 QUIET_FROM, QUIET_UNTIL = time(22), time(8)
 """The quiet hours of somebody who has said no others; the columns' defaults too."""
@@ -32,10 +33,20 @@ insert into outbox.recipient as r (recipient, name, locale, timezone)
 select * from unnest($1::text[], $2::text[], $3::text[], $4::text[]) as a (recipient, name, locale, timezone)
 order by a.recipient
 on conflict (recipient) do update set name = excluded.name, locale = excluded.locale, timezone = excluded.timezone
+where (r.name, r.locale, r.timezone) is distinct from (excluded.name, excluded.locale, excluded.timezone)
+returning true
 """
 
 
-async def save(conn: Connection, profiles: Sequence[Profile], *, operator: str | None = None) -> None:
+class Saved(NamedTuple):
+    """What `save` has changed."""
+
+    profiles: int
+    """Those that are new or different."""
+    links: Sequence[Linked]
+
+
+async def save(conn: Connection, profiles: Sequence[Profile], *, operator: str | None = None) -> Saved:
     """Write profiles and links in one transaction; of two lines about one recipient or chat the later holds.
 
     A chat that a recipient has already stays as it is, also where it cannot be written to.
@@ -44,14 +55,15 @@ async def save(conn: Connection, profiles: Sequence[Profile], *, operator: str |
     async with conn.transaction():
         # links before people, as everywhere (see `outbox.linking`)
         chats = [Wanted(p.recipient, p.chat_id, p.thread_id) for p in latest if p.chat_id is not None]
-        await link.connect_all(conn, chats, How.IMPORT, reopen=False, operator=operator)
-        await conn.execute(
+        links = await link.connect_all(conn, chats, How.IMPORT, reopen=False, operator=operator)
+        written = await conn.fetch(
             SAVE,
             [p.recipient for p in latest],
             [p.name for p in latest],
             [p.locale for p in latest],
             [p.timezone for p in latest],
         )
+    return Saved(len(written), links)
 
 
 CHOOSE_LANGUAGE = """

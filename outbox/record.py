@@ -10,7 +10,7 @@ from outbox.database import Connection
 from outbox.decision import Decision
 from outbox.delivery import State
 from outbox.lane import PACE, Claimed, lock, release
-from outbox.link import LinkState, Refusal
+from outbox.link import LinkState, Migrated, Refusal
 from outbox.live_message import LiveMessage
 from outbox.outcome import Delivered, Outcome
 from outbox.own_event import OwnEvent
@@ -59,6 +59,10 @@ class LinkMoves:
     """Links that are written to again, since so many refusals were our own fault."""
     migrated: int = 0
     """Links whose chat has a new id."""
+    displaced: int = 0
+    """Links that ended, since another one's chat has become theirs."""
+    opened: int = 0
+    """Links that are written to again, since a message has arrived."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,17 +162,15 @@ async def _keep_live(conn: Connection, finishes: Sequence[Finish]) -> None:
 
 async def _change_links(conn: Connection, finishes: Sequence[Finish]) -> LinkMoves:
     moved = {f.claimed.recipient: f.migrate_to for f in finishes if f.migrate_to is not None}
-    if moved:
-        await link.migrate(conn, moved)
+    migrated = await link.migrate(conn, moved) if moved else Migrated()
     well = [f.claimed.recipient for f in finishes if _proves_well(f)]
-    if well:
-        await link.clear(conn, well)
+    opened = await link.clear(conn, well) if well else 0
     refused = [_refusal(f, f.link) for f in finishes if f.link is not None]
     closed = await link.refuse(conn, refused) if refused else {}
     skipped = await _skip_behind(conn, finishes, closed)
     within = max((f.restore_links for f in finishes), default=NO_TIME)
     restored = await link.restore(conn, within) if within else 0
-    return LinkMoves(skipped, Counter(closed.values()), restored, len(moved))
+    return LinkMoves(skipped, Counter(closed.values()), restored, migrated.moved, migrated.displaced, opened)
 
 
 def _proves_well(finish: Finish) -> bool:
@@ -183,4 +185,7 @@ def _refusal(finish: Finish, state: LinkState) -> Refusal:
 async def _skip_behind(conn: Connection, finishes: Sequence[Finish], closed: Mapping[str, str]) -> Counter[str]:
     """Skip what waits behind a chat that cannot be written to any more."""
     lanes = {f.claimed.lane_id: closed[f.claimed.recipient] for f in finishes if f.claimed.recipient in closed}
-    return await waiting.skip(conn, lanes)
+    skipped = Counter[str]()
+    for lane_id, count in (await waiting.skip(conn, lanes)).items():
+        skipped[lanes[lane_id]] += count
+    return skipped

@@ -55,7 +55,8 @@ class Group:
 # every statement below begins with it, and has its arguments first
 STUCK = """
 with stuck as (
-  select d.id, d.lane_id, d.event_id, e.type, d.channel, d.recipient, d.reason, d.attempts, d.settled_at,
+  select d.id, d.lane_id, d.event_id, e.type, e.request_id, e.traceparent, d.channel, d.recipient, d.reason,
+    d.attempts, d.settled_at,
     extract(epoch from now() - d.settled_at)::float8 as age_seconds, coalesce(d.expires_at <= now(), false) as late
   from outbox.delivery d join outbox.event e on e.id = d.event_id
   where d.phase = 'stuck' and d.state = $1
@@ -98,7 +99,7 @@ async def count(conn: Connection, state: State, wanted: Filter) -> list[Group]:
 PICK = (
     STUCK
     + """
-select id, lane_id, type, reason, late from stuck where id > $8 order by id limit $9
+select id, lane_id, event_id, type, request_id, traceparent, reason, late from stuck where id > $8 order by id limit $9
 """
 )
 

@@ -12,7 +12,7 @@ import asyncpg
 from outbox import cursor, fence, migration, table
 from outbox.database import FREE_PLANNER, OUT_OF_REACH, SETTINGS, Connection
 from outbox.error import ForeignClusterError, TransferError
-from outbox.migration import Standing
+from outbox.migration import Migration, Standing
 from outbox.pooler import stands_between
 from outbox.rebase import SEEN, rebase
 from outbox.table import Table, Total
@@ -59,8 +59,12 @@ async def plan(source: Connection, target: Connection) -> Plan:
         return Plan(new_schema, {t.name: (await table.total(source, t)).rows for t in await _moved(source)})
 
 
-async def transfer(source: Connection, target: Connection, *, keep_source: bool, tell: Tell) -> Transferred:
+async def transfer(
+    source: Connection, target: Connection, *, keep_source: bool, tell: Tell, migrated: Callable[[Migration], None]
+) -> Transferred:
     """Move everything, and close the source unless it is to be kept; `tell` is given a line for each step.
+
+    `migrated` is told of each migration that makes the target's schema: it stays also if nothing is moved.
 
     Raises:
         TransferError: it did not come about; unless the message says otherwise, both are as they were.
@@ -68,7 +72,7 @@ async def transfer(source: Connection, target: Connection, *, keep_source: bool,
 
     """
     if await _look(source, target):
-        made = await migration.migrate(target)
+        made = await migration.migrate(target, done=migrated)
         tell(f"target: schema made, {len(made)} migrations")
     # asked for beforehand: in the source's transaction nothing may be read before all is locked
     locks = await table.lock_order(source), await table.lock_order(target)

@@ -6,10 +6,20 @@ The caller has locked the lanes in an earlier statement of the same transaction,
 
 from collections import Counter
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 
 from outbox.channel import Channel
 from outbox.database import Connection
 from outbox.lane import lock
+
+
+@dataclass(frozen=True, slots=True)
+class GivenUp:
+    """A chat that nothing is sent to any more."""
+
+    skipped: int
+    """Deliveries that waited for it."""
+
 
 LANES = "select recipient, id from outbox.lane where channel = $1 and recipient = any($2::text[])"
 
@@ -43,14 +53,14 @@ SKIP = """
 update outbox.delivery d set state = 'skipped', reason = a.reason, settled_at = now()
 from unnest($1::bigint[], $2::text[]) a (lane_id, reason)
 where d.lane_id = a.lane_id and d.phase = 'open' and d.state = 'pending'
-returning d.reason
+returning d.lane_id
 """
 
 
-async def skip(conn: Connection, reasons: Mapping[int, str]) -> Counter[str]:
-    """Skip all that waits in these lanes, each with its reason; count by reason."""
+async def skip(conn: Connection, reasons: Mapping[int, str]) -> Counter[int]:
+    """Skip all that waits in these lanes, each with its reason; count by lane."""
     rows = await conn.fetch(SKIP, list(reasons), list(reasons.values())) if reasons else []
-    return Counter(row["reason"] for row in rows)
+    return Counter(row["lane_id"] for row in rows)
 
 
 # pending -> skipped: what the person does not want any more
@@ -59,13 +69,13 @@ update outbox.delivery d set state = 'skipped', reason = $3, settled_at = now()
 from outbox.event e
 where d.lane_id = any($1::bigint[]) and d.phase = 'open' and d.state = 'pending'
   and e.id = d.event_id and e.type = any($2::text[])
+returning d.id
 """
 
 
-async def skip_types(conn: Connection, lanes: Collection[int], types: Collection[str], reason: str) -> None:
-    """Skip what waits in these lanes of some event types."""
-    if lanes and types:
-        await conn.execute(SKIP_TYPES, list(lanes), list(types), reason)
+async def skip_types(conn: Connection, lanes: Collection[int], types: Collection[str], reason: str) -> int:
+    """Skip what waits in these lanes of some event types; return how many deliveries that were."""
+    return len(await conn.fetch(SKIP_TYPES, list(lanes), list(types), reason)) if lanes and types else 0
 
 
 # pending, held back for a reason -> pending, due now

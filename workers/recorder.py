@@ -117,3 +117,7 @@ def _log_links(links: LinkMoves) -> None:
         log.warning("links_restored", count=links.restored)
     if links.migrated:
         log.info("links_migrated", count=links.migrated)
+    if links.displaced:
+        log.info("links_displaced", count=links.displaced)
+    if links.opened:
+        log.info("links_opened", count=links.opened)

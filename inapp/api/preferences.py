@@ -17,6 +17,7 @@ from outbox.catalog import Catalog
 from outbox.channel import Channel
 from outbox.database import Connection
 from outbox.language import language_key
+from outbox.outcome import Reason
 from outbox.preference import Preferences, Quiet, Switch
 
 log = get_logger()
@@ -106,8 +107,7 @@ async def put_preferences(change: PreferencesChange, person: Person, world: Worl
     language, zone = _read_language(change, world.catalog), _read_zone(change)
     async with world.pool.acquire() as conn, conn.transaction():
         # lanes before people, as everywhere: the language locks no lane
-        if switches:
-            await store.switch_all(conn, person, switches)
+        skipped = await store.switch_all(conn, person, switches) if switches else 0
         await _change_hours(conn, person, change.quiet_hours)
         if "time_zone" in change.model_fields_set:
             await store.set_zone(conn, person, zone)
@@ -115,6 +115,8 @@ async def put_preferences(change: PreferencesChange, person: Person, world: Worl
             await store.set_language(conn, person, language)
         chosen = await store.read(conn, person)
     log.info("preferences_changed")
+    if skipped:
+        log.info("deliveries_skipped", reason=Reason.MUTED, count=skipped)
     return answer(_shown(chosen, world.catalog))
 
 

@@ -12,6 +12,7 @@ from inapp.api.error import ApiError, Code
 from inapp.api.surroundings import Surroundings
 from outbox import binding, link
 from outbox.link import How, Link, LinkState
+from outbox.outcome import Reason
 
 log = get_logger()
 router = APIRouter(prefix="/api/telegram", tags=["telegram"])
@@ -64,8 +65,10 @@ async def delete_link(person: Person, world: World) -> Answer[LinkedChat]:
     """Unlink the person's chat, if there is one; what waits for it is not sent."""
     async with world.pool.acquire() as conn:
         found = await link.of_recipient(conn, person)
-        if found is not None and await link.disconnect(conn, found, How.API):
+        if found is not None and (given_up := await link.disconnect(conn, found, How.API)):
             log.info("chat_unlinked")
+            if given_up.skipped:
+                log.info("deliveries_skipped", reason=Reason.NO_LINK, count=given_up.skipped)
         # they may have linked another one just now
         return answer(_shown(await link.of_recipient(conn, person)))
 

@@ -16,8 +16,9 @@ async def follow(event: ChatMemberUpdated, visit: Visit) -> Replies:
     if state is LinkState.ACTIVE:
         if await link.opened(visit.conn, visit.chat_id, event.date):
             visit.note("chat_opened")
-    elif await link.closed(visit.conn, visit.chat_id, state, event.date):
+    elif given_up := await link.closed(visit.conn, visit.chat_id, state, event.date):
         visit.note("chat_closed", state)
+        visit.note_skipped(given_up.skipped, state)
     return []
 
 

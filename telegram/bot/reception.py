@@ -114,7 +114,7 @@ class Reception:
     def _tell(self, incoming: Incoming, outcome: Outcome) -> None:
         self._count(incoming.kind, outcome.word)
         for fact in outcome.facts:
-            log.info(fact.event, **({"reason": fact.reason} if fact.reason else {}))
+            log.info(fact.event, **fact.about)
         self.courier.send(outcome.replies)
 
     def _count(self, kind: str, outcome: str) -> None:

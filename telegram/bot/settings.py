@@ -6,6 +6,7 @@ from aiogram.types import CallbackQuery, Message
 
 from outbox import preference
 from outbox.channel import Channel
+from outbox.outcome import Reason
 from outbox.preference import Preferences, Quiet
 from telegram.bot import keyboard, page
 from telegram.bot.category import categories_of, types_in
@@ -57,8 +58,10 @@ async def switch_category(visit: Visit, category: str, *, enabled: bool) -> None
     if visit.link is None:
         return
     types = types_in(visit.catalog, category)
-    await preference.switch(visit.conn, visit.link.recipient, category, Channel.TELEGRAM, enabled=enabled, types=types)
+    who = visit.link.recipient
+    skipped = await preference.switch(visit.conn, who, category, Channel.TELEGRAM, enabled=enabled, types=types)
     visit.note("category_switched", "on" if enabled else "off")
+    visit.note_skipped(skipped, Reason.MUTED)
 
 
 async def choose_quiet(query: CallbackQuery, visit: Visit) -> Replies:
@@ -69,6 +72,7 @@ async def choose_quiet(query: CallbackQuery, visit: Visit) -> Replies:
     if mode not in set(Quiet):
         return _outdated(query, visit, visit.preferences)
     await preference.set_quiet(visit.conn, visit.link.recipient, Quiet(mode))
+    visit.note("preferences_changed")
     now, chosen = await _again(visit, visit.link.recipient)
     return [_saved(query, now), _redraw(query, now, page.quiet_hours(now, chosen))]
 
@@ -81,6 +85,7 @@ async def choose_zone(query: CallbackQuery, visit: Visit) -> Replies:
     if zone is None:
         return _outdated(query, visit, visit.preferences)
     await preference.set_zone(visit.conn, visit.link.recipient, zone)
+    visit.note("preferences_changed")
     now, chosen = await _again(visit, visit.link.recipient)
     return [_saved(query, now), _redraw(query, now, page.quiet_hours(now, chosen))]
 
@@ -94,6 +99,7 @@ async def choose_language(query: CallbackQuery, visit: Visit) -> Replies:
         return _outdated(query, visit, visit.preferences)
     chosen_name = visit.catalog.languages[key].name if key else None
     await preference.set_language(visit.conn, visit.link.recipient, chosen_name)
+    visit.note("preferences_changed")
     now, chosen = await _again(visit, visit.link.recipient)
     return [_saved(query, now), _redraw(query, now, page.languages(now, chosen))]
 

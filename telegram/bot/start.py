@@ -7,6 +7,7 @@ from aiogram.types import Message
 
 from outbox import binding, link, update
 from outbox.link import How, Linked
+from outbox.outcome import Reason
 from telegram.bot.phrase import Phrase
 from telegram.bot.visit import Replies, Reply, Visit
 
@@ -25,6 +26,9 @@ async def link_chat(_message: Message, command: CommandObject, visit: Visit) -> 
         return await _refuse(visit)
     linked = await link.connect(visit.conn, recipient, visit.chat_id, How.START)
     visit.note("chat_linked", "renewed" if linked.renewed else None)
+    if linked.displaced_recipient is not None:
+        visit.note("chat_displaced")
+        visit.note_skipped(linked.skipped, Reason.NO_LINK)
     return _welcome(await visit.look(), linked)
 
 

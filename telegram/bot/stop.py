@@ -4,6 +4,7 @@ from aiogram.types import CallbackQuery, Message
 
 from outbox import link
 from outbox.link import How
+from outbox.outcome import Reason
 from telegram.bot.keyboard import DISCONNECT, STOP, YES, yes_or_no
 from telegram.bot.phrase import Phrase
 from telegram.bot.visit import Replies, Visit, toast
@@ -25,6 +26,7 @@ async def decide(query: CallbackQuery, visit: Visit) -> Replies:
     if not data.endswith(YES):
         return [toast(query), visit.rewrite(query, words.html(Phrase.STOP_KEPT))]
     how = How.BUTTON if data.startswith(DISCONNECT) else How.STOP
-    if await link.disconnect(visit.conn, visit.link, how):
+    if given_up := await link.disconnect(visit.conn, visit.link, how):
         visit.note("chat_unlinked", how)
+        visit.note_skipped(given_up.skipped, Reason.NO_LINK)
     return [toast(query), visit.rewrite(query, words.html(Phrase.STOP_DONE))]

@@ -31,6 +31,13 @@ class Fact:
 
     event: str
     reason: str | None = None
+    count: int | None = None
+    """Of how many it is told; None: it is about the visitor's chat."""
+
+    @property
+    def about(self) -> dict[str, object]:
+        """List what is known of it."""
+        return {name: value for name, value in (("reason", self.reason), ("count", self.count)) if value is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +85,11 @@ class Visit:
     def note(self, event: str, reason: str | None = None) -> None:
         """Remember a fact for the log."""
         self.facts.append(Fact(event, reason))
+
+    def note_skipped(self, count: int, reason: str) -> None:
+        """Remember that so many deliveries will not come any more, if there are any."""
+        if count:
+            self.facts.append(Fact("deliveries_skipped", reason, count))
 
     def say(self, text: str, keyboard: InlineKeyboardMarkup | None = None, *, chat_id: int | None = None) -> Reply:
         """Write into the visitor's chat, or another one."""

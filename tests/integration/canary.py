@@ -75,12 +75,14 @@ class Canary:
     jwt_secret: str = field(default_factory=lambda: _word("Ausweis"))
     binding_token: str = field(default_factory=lambda: _word("BindungDesKanarienvogels"))
     """As long as one is: 32 characters."""
+    operator: str = field(default_factory=lambda: _word("Bergmann"))
 
     def needles(self) -> list[Needle]:
         """Name what may be found nowhere."""
         return [
             Needle("recipient", Kind.PERSON, self.recipient),
             *(Needle("name", Kind.PERSON, word) for word in (re.findall(r"\w+", self.name)[1], self.name.split()[-1])),
+            Needle("operator", Kind.PERSON, self.operator),
             Needle("chat id", Kind.PERSON, str(self.chat)[:-3]),
             *(Needle("text", Kind.TEXT, word) for word in (self.text.split()[0], self.text.split()[-1])),
             Needle("bot token", Kind.SECRET, self.bot_token.split(":")[1]),

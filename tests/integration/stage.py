@@ -45,6 +45,16 @@ class Finished:
         return json.loads(self.out)
 
     @property
+    def lines(self) -> list[dict[str, Any]]:
+        """Read what it has logged."""
+        return [json.loads(line) for line in self.err.splitlines() if line.startswith("{")]
+
+    @property
+    def told(self) -> list[str]:
+        """Name what it has logged."""
+        return [line["event"] for line in self.lines]
+
+    @property
     def complaint(self) -> str:
         """Read the one line that it ended with, which is no traceback."""
         assert self.err.count("\n") == 1, self

@@ -93,6 +93,13 @@ async def use(client: Client) -> None:
     pull = {"consumer": "crm"}
     assert await client.call("POST", "/api/outbox/pull", mine.canary.consumer_secret, json=pull) == 200
     await mine.stage.sent(3)
+    muted = {"categories": [{"category": "money", "channels": {"telegram": False}}]}
+    for verb, path, body in (("PUT", "/api/preferences", muted), ("DELETE", "/api/telegram/link", None)):
+        await mine.stage.conn.execute(WAIT_AGAIN, mine.recipient(0))
+        assert await client.call(verb, path, one, json=body) == 200
+
+
+WAIT_AGAIN = "update outbox.delivery set state = 'pending', reason = null, settled_at = null where recipient = $1"
 
 
 async def misuse(client: Client) -> None:
@@ -130,6 +137,8 @@ async def test_nothing_gets_out_of_the_api_and_nothing_is_left(mine: CanaryStage
             for number in range(2):
                 await mine.stage.conn.execute("select outbox.forget($1)", mine.recipient(number))
             assert [await client.call("GET", "/api/notifications", token) for token in tokens] == [401, 401]
+    told_of = "".join(file.read_text() for file in mine.stage.folder.glob("*.log"))
+    assert ('"reason":"muted"' in told_of, '"reason":"no_link"' in told_of) == (True, True)
     for table, rows in (await contents(mine.stage.conn)).items():
         mine.search.look(f"table {table}", "\n".join(rows).encode(), allowed=frozenset({Kind.TEXT}))
     mine.assert_clean("file .log", "file .json", "redis command", "page metrics", "table outbox.event")

@@ -1,16 +1,19 @@
 """G11: recognisable names, texts, chat ids and secrets are typed into commands and settings, and are not told again."""
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from outbox import binding
+from outbox import binding, relay
 from outbox.database import Connection
 from tests.integration.canary import Kind
 from tests.integration.canary_stage import CanaryStage
+from tests.integration.inboxes import ROUTES
 from tests.integration.stage import TYPE
+from tests.integration.test_command_log import ordered
 from tests.integration.test_forget import contents
 from workers.engine import Postgres
 
@@ -61,6 +64,43 @@ async def test_nothing_gets_out_of_commands(mine: CanaryStage) -> None:
     assert (await mine.run("forget", mine.recipient(0))).code == 0
     mine.lookout.look_into_files()
     mine.assert_clean("stderr of load", "stdout of trace", "stdout of status", "stderr of emit", "file .log")
+
+
+async def test_nothing_gets_out_of_what_is_ordered(mine: CanaryStage) -> None:
+    """Each order has its lines, and none says who has ordered it, whom it is about or what was written to them."""
+    signed = ("--operator", mine.canary.operator)
+    chats = [{"recipient": mine.recipient(n), "chat_id": mine.chat(n)} for n in range(3)]
+    taken_over = {"recipient": mine.recipient(3), "chat_id": mine.chat(2)}
+    stuck = "update outbox.delivery set state = $1, reason = 'internal', settled_at = now() where recipient = $2"
+    told = Counter[str]()
+
+    async def order(*words: str) -> None:
+        lines = await ordered(mine.stage, *words)
+        told.update(line["event"] for line in lines)
+        mine.search.look("log", json.dumps(lines, default=str).encode())
+
+    await order("links", "import", mine.file("links.jsonl", *chats), *signed)
+    for number in range(3):
+        await mine.emit(number)
+    await relay.step(mine.stage.conn, ROUTES)
+    await order("links", "import", mine.file("links.jsonl", taken_over), *signed)
+    await order("forget", mine.recipient(1))
+    for state, words in (
+        ("dead", ("dead", "replay")),
+        ("unknown", ("unknown", "resend")),
+        ("dead", ("dead", "discard")),
+        ("unknown", ("unknown", "confirm")),
+    ):
+        await mine.stage.conn.execute(stuck, state, mine.recipient(0))
+        await order(*words, "--recipient", mine.recipient(0), *signed)
+    await order("links", "unlink", mine.recipient(0), *signed)
+    await order("prune", "--older-than", "0s", "--unread-older-than", "0s")
+    assert set(told) == {
+        *("links_imported", "links_displaced", "deliveries_skipped", "recipient_forgotten", "chat_unlinked"),
+        *("deliveries_replayed", "deliveries_resent", "deliveries_discarded", "deliveries_confirmed"),
+        *("events_pruned", "links_pruned"),
+    }
+    mine.assert_clean("log")
 
 
 UNSTORABLE = {

@@ -30,7 +30,7 @@ async def test_prune_tells_what_goes_and_who_holds_the_rest(stage: Stage) -> Non
     going = {**REMOVED, "events": 2, "notifications": 2, "unread": 2}
     assert told.facts == {"dry_run": True, "removed": going, "kept": {}, "behind": {}}
     done = stage.run("prune", *ages)
-    assert (done.code, done.err) == (0, "")
+    assert (done.code, done.told) == (0, ["events_pruned"])
     assert [word in done.out for word in ("removed", "notifications", "ended links")] == [True] * 3
     assert stage.run("prune", "--older-than", "30").complaint.startswith("--older-than 30 is malformed: it must be")
 

@@ -7,7 +7,7 @@ import pytest
 from outbox import link, recipient
 from outbox.database import Connection
 from outbox.event import emit
-from outbox.link import How, LinkState, Refusal
+from outbox.link import GivenUp, How, LinkState, Refusal
 from outbox.outcome import Delivered
 from outbox.recipient import Profile
 from tests.integration.test_fan_out import relay_all
@@ -47,7 +47,7 @@ async def by_member(conn: Connection) -> list[str]:
 @pytest.mark.parametrize("closed", [LinkState.BLOCKED, LinkState.UNREACHABLE, LinkState.SUSPENDED])
 async def test_a_chat_is_closed_and_opened(conn: Connection, at: datetime, closed: LinkState) -> None:
     """The chat rests from one to the other, and each is news once."""
-    assert [await link.closed(conn, CHAT, closed, at) for _ in range(2)] == [True, False]
+    assert [await link.closed(conn, CHAT, closed, at) for _ in range(2)] == [GivenUp(0), None]
     assert await state(conn) == closed
     assert [await link.opened(conn, CHAT, at + SECOND) for _ in range(2)] == [True, False]
     assert await state(conn) == "active"

@@ -8,10 +8,13 @@ from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 
 from health import Sample
-from outbox import event
+from outbox import event, recipient, relay
 from outbox.database import Connection
+from outbox.recipient import Profile
+from telegram.bot import keyboard
 from tests.integration.api_stage import ApiStage
 from tests.integration.bot_stage import BORIS, BotStage
+from tests.integration.inboxes import ROUTES
 from tests.integration.stage import Stage, payload
 from tests.integration.test_deliver import run
 from workers.bot import Bot
@@ -143,6 +146,35 @@ async def test_an_attempt_whose_lease_is_lost_is_told_as_that(
     assert told(lines, "delivery_sent") == []
 
 
+async def test_a_link_that_another_one_displaces_is_told(stage: Stage, parts: Parts) -> None:
+    """Where a group moves to a chat that somebody else has linked, both links are told."""
+    await stage.people({"anna": 1, "boris": 2})
+    moved = {"kind": "error", "method": "sendMessage", "code": 400, "description": "Bad Request: x", "chat_id": 1}
+    await stage.order("POST", "faults", {**moved, "times": 1, "migrate_to_chat_id": 2})
+    with capture_logs() as lines:
+        await deliver(stage, parts, "anna")
+    counted = [(line["event"], line["count"]) for line in lines if line["event"].startswith("links_")]
+    assert counted == [("links_migrated", 1), ("links_displaced", 1)]
+
+
+async def test_a_closed_chat_that_takes_a_message_is_told(
+    stage: Stage, parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A chat that was closed while a message was on its way, and has taken it, is open again."""
+    heed: Callable[..., Any] = Bot.heed
+
+    async def closed(*given: Any, **more: Any) -> Any:
+        await stage.conn.execute("update outbox.telegram_link set state = 'blocked', state_at = now()")
+        return await heed(*given, **more)
+
+    monkeypatch.setattr(Bot, "heed", closed)
+    await stage.people({"anna": 1})
+    await stage.conn.execute("update outbox.telegram_link set fault = 'forbidden', fault_since = now()")
+    with capture_logs() as lines:
+        await deliver(stage, parts, "anna")
+    assert [line["count"] for line in told(lines, "links_opened")] == [1]
+
+
 async def test_an_update_of_the_bot_has_an_id_too(bot: BotStage) -> None:
     """What a person's message to the bot leads to is told under the number of its update."""
     update = {
@@ -158,6 +190,104 @@ async def test_an_update_of_the_bot_has_an_id_too(bot: BotStage) -> None:
     with capture_logs(processors=[merge_contextvars]) as lines:
         await bot.desk.reception.take(update)
     assert [line["request_id"] for line in told(lines, "chat_linked")] == ["update-77"]
+
+
+def said(lines: Lines) -> list[tuple[object, ...]]:
+    """Give what was told of people, with reason and count; the checks of the process are no news of theirs."""
+    known = [line for line in lines if line["log_level"] == "info" and line["event"] != "check_changed"]
+    return [(line["event"], line.get("reason"), line.get("count"), line.get("request_id")) for line in known]
+
+
+async def waiting(stage: Stage, person: str) -> None:
+    """Let a message wait for a person who has a chat."""
+    await event.emit(stage.conn, TYPE, [person], payload(1))
+    await relay.step(stage.conn, ROUTES)
+
+
+def update(**what: object) -> dict[str, object]:
+    """Make an update about Boris' chat."""
+    return {"update_id": 78, **what}
+
+
+CHAT = {"id": BORIS, "type": "private", "first_name": "B"}
+PERSON = {"id": BORIS, "is_bot": False, "first_name": "B", "language_code": "en"}
+
+
+def tapped(data: str) -> dict[str, object]:
+    """Make the update of a tap."""
+    shown = {"message_id": 1, "date": 1_900_000_000, "chat": CHAT, "text": "x"}
+    return update(callback_query={"id": "1", "from": PERSON, "chat_instance": "1", "data": data, "message": shown})
+
+
+def blocked() -> dict[str, object]:
+    """Make the update that tells that the bot was blocked."""
+    user = {"id": 1, "is_bot": True, "first_name": "V"}
+    old, new = {"status": "member", "user": user}, {"status": "kicked", "user": user, "until_date": 0}
+    given = {"chat": CHAT, "from": PERSON, "date": 1_900_000_000, "old_chat_member": old, "new_chat_member": new}
+    return update(my_chat_member=given)
+
+
+@pytest.mark.parametrize(
+    ("given", "done", "reason"),
+    [
+        (tapped(f"{keyboard.OFF}jobs"), ("category_switched", "off"), "muted"),
+        (tapped(f"{keyboard.MUTE}jobs"), ("category_switched", "off"), "muted"),
+        (tapped(f"{keyboard.STOP}{keyboard.YES}"), ("chat_unlinked", "stop"), "no_link"),
+        (blocked(), ("chat_closed", "blocked"), "blocked"),
+    ],
+    ids=["settings", "button of a message", "stop", "blocked"],
+)
+async def test_what_a_person_does_in_the_chat_is_told_with_what_it_skips(
+    bot: BotStage, given: dict[str, object], done: tuple[str, str], reason: str
+) -> None:
+    """A choice of the person's, and how many messages it has ended, are a line each, under the update's number."""
+    await bot.stage.people({"boris": BORIS})
+    await waiting(bot.stage, "boris")
+    with capture_logs(processors=[merge_contextvars]) as lines:
+        await bot.desk.reception.take(given)
+    assert said(lines) == [(*done, None, "update-78"), ("deliveries_skipped", reason, 1, "update-78")]
+
+
+async def test_a_chat_that_is_taken_over_is_told_with_what_it_skips(bot: BotStage) -> None:
+    """Whoever links another's chat ends that link and what waited for it; both are told."""
+    await bot.stage.people({"anna": BORIS})
+    await waiting(bot.stage, "anna")
+    text = f"/start {await bot.token('boris')}"
+    message = {"message_id": 1, "date": 1_900_000_000, "chat": CHAT, "from": PERSON, "text": text}
+    entities = [{"type": "bot_command", "offset": 0, "length": 6}]
+    with capture_logs(processors=[merge_contextvars]) as lines:
+        await bot.desk.reception.take(update(message={**message, "entities": entities}))
+    assert said(lines) == [
+        ("chat_linked", None, None, "update-78"),
+        ("chat_displaced", None, None, "update-78"),
+        ("deliveries_skipped", "no_link", 1, "update-78"),
+    ]
+
+
+@pytest.mark.parametrize("data", [f"{keyboard.QUIET}hold", f"{keyboard.ZONE}3", f"{keyboard.LANGUAGE}en"])
+async def test_what_a_person_chooses_in_the_chat_is_told(bot: BotStage, data: str) -> None:
+    """Quiet hours, time zone and language are a line each, as over HTTP."""
+    await bot.stage.people({"boris": BORIS})
+    with capture_logs(processors=[merge_contextvars]) as lines:
+        await bot.desk.reception.take(tapped(data))
+    assert said(lines) == [("preferences_changed", None, None, "update-78")]
+
+
+async def test_what_a_choice_over_http_skips_is_told(api: ApiStage, conn: Connection) -> None:
+    """Switching off a category, and unlinking, have a line of what waited and will not come any more."""
+    await recipient.save(conn, [Profile("anna", chat_id=1), Profile("boris", chat_id=2)])
+    await event.emit(conn, TYPE, ["anna", "boris"], payload(1))
+    await relay.step(conn, ROUTES)
+    off = {"categories": [{"category": "jobs", "channels": {"telegram": False}}]}
+    with capture_logs(processors=[merge_contextvars]) as lines:
+        await api.put("/api/preferences", "anna", json=off, headers={"x-request-id": "r-1"})
+        await api.delete("/api/telegram/link", "boris", headers={"x-request-id": "r-1"})
+    assert said(lines) == [
+        ("preferences_changed", None, None, "r-1"),
+        ("deliveries_skipped", "muted", 1, "r-1"),
+        ("chat_unlinked", None, None, "r-1"),
+        ("deliveries_skipped", "no_link", 1, "r-1"),
+    ]
 
 
 async def test_what_an_end_user_changes_is_told(api: ApiStage, conn: Connection) -> None:

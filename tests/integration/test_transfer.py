@@ -93,7 +93,7 @@ async def move(
     """Transfer in this process."""
     source, target = await connect(source_url), await connect(target_url)
     try:
-        return await transfer.transfer(source, target, keep_source=keep_source, tell=meanwhile)
+        return await transfer.transfer(source, target, keep_source=keep_source, tell=meanwhile, migrated=lambda _: None)
     finally:
         await source.close()
         await target.close()
@@ -117,6 +117,11 @@ async def test_a_running_installation_moves(stage: Stage, source_url: str, targe
     assert await look(target_url) == {}
     done = stage.run("transfer", "--from", source_url, "--to-file", str(tmp_path / "to"), "--json")
     assert (done.code, done.facts["to_relay"], done.facts["source"]) == (0, TO_RELAY, "closed"), done
+    *made, line = done.lines
+    assert {one["event"] for one in made} == {"migration_applied"}
+    rows = sum(total["rows"] for total in done.facts["tables"].values())
+    assert (line["event"], line["state"]) == ("installation_transferred", "closed")
+    assert (line["rows"], line["events"]) == (rows, TO_RELAY)
     told = {name: (total["rows"], total["checksum"]) for name, total in done.facts["tables"].items()}
     kept = {n: (t.rows, t.checksum) for n, t in (await look(target_url)).items() if n in told}  # type: ignore[attr-defined]
     there = {n: (t.rows, t.checksum) for n, t in before.items() if n in told}  # type: ignore[attr-defined]

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,6 +15,7 @@ from rich.progress import Progress
 from outbox import event
 from outbox.database import Connection
 from outbox.error import InvalidEventError
+from workers.command.fact import tell
 from workers.command.line import REJECTED, Rejected, keep_rejected, parse, read_lines, reject, tell_rejected
 from workers.command.output import Json, print_json
 from workers.command.session import database, run
@@ -32,6 +34,22 @@ class Line(BaseModel):
     request_id: str | None = None
     deliver_at: AwareDatetime | None = Field(default=None, strict=False)
     expires_at: AwareDatetime | None = Field(default=None, strict=False)
+
+
+@dataclass(slots=True)
+class Loaded:
+    """What has become of events and of lines that should be some."""
+
+    events: Counter[int] = field(default_factory=Counter)
+    """How often each event id was given."""
+    new: dict[int, str | None] = field(default_factory=dict)
+    """Events that were not there before, and the request that each comes from."""
+    rejected: list[Rejected] = field(default_factory=list)
+
+    def log(self) -> None:
+        """Log what is new; of a single event what is known of it."""
+        about = [{"event_id": id_, "request_id": request_id} for id_, request_id in self.new.items()][:2]
+        tell("events_emitted", len(self.new), **(about[0] if len(about) == 1 else {}))
 
 
 def emit(  # noqa: PLR0913 (each option by its name)
@@ -59,8 +77,11 @@ def emit(  # noqa: PLR0913 (each option by its name)
 
 
 async def _emit(line: Line) -> int:
+    loaded = Loaded()
     async with database() as conn:
-        return await event.emit(conn, **dict(line))
+        event_id = await _write(conn, line, loaded)
+    loaded.log()
+    return event_id
 
 
 def load(file: Annotated[Path, typer.Argument(exists=True, dir_okay=False)], *, as_json: Json = False) -> None:
@@ -69,9 +90,15 @@ def load(file: Annotated[Path, typer.Argument(exists=True, dir_okay=False)], *, 
     Bad lines are reported by number and written to FILE.rejected.jsonl; the good ones are loaded. Exits 3 then.
     """
     total = sum(1 for _ in file.open("rb"))
-    with Progress(console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("loading", total=total)
-        events, rejected = run(load_file(file, lambda: progress.advance(task)))
+    loaded = Loaded()
+    try:
+        with Progress(console=Console(stderr=True), transient=True) as progress:
+            task = progress.add_task("loading", total=total)
+            run(load_file(file, loaded, lambda: progress.advance(task)))
+    finally:
+        # also of a file that broke off: what is emitted stays emitted
+        loaded.log()
+    events, rejected = loaded.events, loaded.rejected
     if rejected:
         keep_rejected(file, rejected)
     facts = {"lines": total, "events": len(events), "repeated": events.total() - len(events)}
@@ -84,29 +111,33 @@ def load(file: Annotated[Path, typer.Argument(exists=True, dir_okay=False)], *, 
         raise typer.Exit(REJECTED)
 
 
-async def load_file(file: Path, advance: Callable[[], None] = lambda: None) -> tuple[Counter[int], list[Rejected]]:
-    """Emit the good lines in their order; return how often each event id was given, and the bad lines."""
-    events: Counter[int] = Counter()
-    rejected: list[Rejected] = []
+async def load_file(file: Path, loaded: Loaded, advance: Callable[[], None] = lambda: None) -> None:
+    """Emit the good lines in their order, and keep in `loaded` what becomes of each."""
     async with database() as conn:
         for number, text in read_lines(file):
-            found = await _load_line(conn, number, text)
-            if isinstance(found, Rejected):
-                rejected.append(found)
-            else:
-                events[found] += 1
+            await _load_line(conn, number, text, loaded)
             advance()
-    return events, rejected
 
 
-async def _load_line(conn: Connection, number: int, text: str) -> int | Rejected:
+async def _load_line(conn: Connection, number: int, text: str, loaded: Loaded) -> None:
     line = parse(Line, number, text)
     if isinstance(line, Rejected):
-        return line
+        loaded.rejected.append(line)
+        return
     try:
-        return await event.emit(conn, **dict(line))
+        await _write(conn, line, loaded)
     except InvalidEventError as refused:
-        return reject(number, text, str(refused))
+        loaded.rejected.append(reject(number, text, str(refused)))
+
+
+async def _write(conn: Connection, line: Line, loaded: Loaded) -> int:
+    async with conn.transaction():
+        event_id = await event.emit(conn, **dict(line))
+        new = line.dedupe_key is None or await event.is_new(conn, event_id)
+    loaded.events[event_id] += 1
+    if new:
+        loaded.new[event_id] = line.request_id
+    return event_id
 
 
 def add_to(app: typer.Typer) -> None:

@@ -8,14 +8,19 @@ from typing import Annotated
 import typer
 from pydantic import BaseModel, ConfigDict
 
+from health import get_logger
 from outbox import binding, link
-from outbox.link import Audited, How, Link, LinkState, Wanted
+from outbox.link import Audited, How, Link, Linked, LinkState, Wanted
+from outbox.outcome import Reason
+from workers.command.fact import tell, tell_linked
 from workers.command.line import REJECTED, Rejected, keep_rejected, parse, read_lines, tell_rejected
 from workers.command.order import Operator, signature
 from workers.command.output import Json, print_facts, print_json, print_table
 from workers.command.people import AT_ONCE, ChatId, Recipient, ThreadId
 from workers.command.session import database, run
 from workers.settings import SettingsError, load
+
+log = get_logger()
 
 links = typer.Typer(help="Which chats belong to whom.", no_args_is_help=True)
 
@@ -84,8 +89,11 @@ def unlink(who: User, *, operator: Operator = None, as_json: Json = False) -> No
 async def _unlink(who: str, operator: str) -> None:
     async with database() as conn:
         found = await link.of_recipient(conn, who)
-        if found is None or not await link.disconnect(conn, found, How.COMMAND, operator=operator):
-            raise SettingsError("no chat is linked to this recipient")
+        given_up = None if found is None else await link.disconnect(conn, found, How.COMMAND, operator=operator)
+    if given_up is None:
+        raise SettingsError("no chat is linked to this recipient")
+    log.info("chat_unlinked", reason=How.COMMAND)
+    tell("deliveries_skipped", given_up.skipped, reason=Reason.NO_LINK)
 
 
 class Line(BaseModel):
@@ -135,10 +143,15 @@ def read_links(file: Path) -> tuple[list[Wanted], list[Rejected]]:
 
 
 async def _import(wanted: Sequence[Wanted], operator: str) -> None:
-    async with database() as conn:
-        for start in range(0, len(wanted), AT_ONCE):
-            some = wanted[start : start + AT_ONCE]
-            await link.connect_all(conn, some, How.IMPORT, reopen=False, operator=operator)
+    linked = list[Linked]()
+    try:
+        async with database() as conn:
+            for start in range(0, len(wanted), AT_ONCE):
+                some = wanted[start : start + AT_ONCE]
+                linked += await link.connect_all(conn, some, How.IMPORT, reopen=False, operator=operator)
+    finally:
+        # also of an import that broke off: what is linked stays linked
+        tell_linked(linked)
 
 
 @links.command()
@@ -162,6 +175,7 @@ async def _bind(who: str) -> str:
         me = await sender.get_me()
     async with database() as conn:
         token = await binding.request(conn, who)
+    log.info("binding_requested")
     return binding.address(str(settings.telegram_link_base), me.username, token)
 
 

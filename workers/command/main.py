@@ -1,10 +1,11 @@
 """The command as a whole: its parts, and what a fault looks like to whoever typed it."""
 
+import os
 import sys
 
 import typer
 
-from health import VERSION, HealthError, configure
+from health import VERSION, Format, HealthError, LogSettingError, configure
 from outbox.database import refusal
 from outbox.error import OutboxError
 from telegram.error import TelegramError
@@ -76,7 +77,7 @@ def main() -> None:
     if sys.argv[1:2] and sys.argv[1] in SHORT:
         sys.argv[1:2] = SHORT[sys.argv[1]]
     # before anything is logged: a line that is written without it has not passed the gate
-    configure("warning", "console", "command", "command", sys.stderr)
+    _log()
     try:
         # not app(): Typer would put a hook of its own in the place of ours, which prints the exception's message
         typer.main.get_command(app)()
@@ -89,6 +90,17 @@ def main() -> None:
         _end("; ".join(str(fault) for fault in known.exceptions), Exit.WRONG_SETTINGS)
     except OUT_OF_REACH as fault:
         _end(*_words_for(fault))
+
+
+def _log() -> None:
+    """Log beside what is printed: for people on a terminal, else for the journal, unless LOG_FORMAT says how."""
+    usual = Format.CONSOLE if sys.stderr.isatty() else Format.JSON
+    given = os.environ.get("LOG_LEVEL", "info"), os.environ.get("LOG_FORMAT", usual)
+    try:
+        configure(*given, "command", "command", sys.stderr)
+    except LogSettingError:
+        # that is for those to say who need their settings; `doctor` names it
+        configure("info", usual, "command", "command", sys.stderr)
 
 
 def _words_for(fault: BaseException) -> tuple[str, Exit]:

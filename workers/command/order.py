@@ -9,6 +9,7 @@ import typer
 from outbox import operator_action
 from outbox.operator_action import ORDERS, Action, Done, Plan
 from outbox.stuck import Filter
+from workers.command.fact import tell
 from workers.command.output import Json, print_json, print_table
 from workers.command.session import database, run
 from workers.command.stuck import Ids, Newer, Older, ReasonWord, Recipient, Type, filter_of, require
@@ -31,6 +32,12 @@ DONE = {
     Action.DISCARD: "discarded",
     Action.RESEND: "sent again",
     Action.CONFIRM: "confirmed",
+}
+LOGGED = {
+    Action.REPLAY: "deliveries_replayed",
+    Action.DISCARD: "deliveries_discarded",
+    Action.RESEND: "deliveries_resent",
+    Action.CONFIRM: "deliveries_confirmed",
 }
 
 
@@ -122,8 +129,14 @@ def _finish(plan: Plan, operator: str | None, *, dry_run: bool, yes: bool, as_js
 
 
 async def _carry_out(plan: Plan, operator: str) -> Done:
-    async with database() as conn:
-        return await operator_action.carry_out(conn, plan, operator)
+    done = Done()
+    try:
+        async with database() as conn:
+            return await operator_action.carry_out(conn, plan, operator, done)
+    finally:
+        # also of an order that broke off: what is done stays done
+        count = done.changed.total()
+        tell(LOGGED[plan.action], count, **(done.last._asdict() if done.last and count == 1 else {}))
 
 
 def signature(operator: str | None) -> str:

@@ -7,12 +7,18 @@ from zoneinfo import ZoneInfo
 import typer
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from outbox import recipient
+from health import get_logger
+from outbox import forgotten, recipient
+from outbox.link import Linked
+from outbox.outcome import Reason
 from outbox.recipient import Profile
+from workers.command.fact import tell, tell_linked
 from workers.command.line import Rejected, parse, read_lines
 from workers.command.output import Json, print_json
 from workers.command.session import database, run
 from workers.settings import SettingsError
+
+log = get_logger()
 
 AT_ONCE = 1_000
 """People written in one transaction."""
@@ -91,9 +97,17 @@ def read_people(file: Path) -> list[Profile]:
 
 
 async def _save(people: list[Profile]) -> None:
-    async with database() as conn:
-        for start in range(0, len(people), AT_ONCE):
-            await recipient.save(conn, people[start : start + AT_ONCE])
+    count, linked = 0, list[Linked]()
+    try:
+        async with database() as conn:
+            for start in range(0, len(people), AT_ONCE):
+                saved = await recipient.save(conn, people[start : start + AT_ONCE])
+                count += saved.profiles
+                linked += saved.links
+    finally:
+        # also of an import that broke off: what is written stays written
+        tell("recipients_imported", count)
+        tell_linked(linked)
 
 
 def forget(who: Annotated[str, typer.Argument(metavar="USER")], *, as_json: Json = False) -> None:
@@ -107,7 +121,9 @@ def forget(who: Annotated[str, typer.Argument(metavar="USER")], *, as_json: Json
 
 async def _forget(who: str) -> None:
     async with database() as conn:
-        await conn.execute("select outbox.forget($1)", who)
+        skipped = await forgotten.forget(conn, who)
+    log.info("recipient_forgotten")
+    tell("deliveries_skipped", skipped, reason=Reason.FORGOTTEN)
 
 
 def add_to(app: typer.Typer) -> None:

@@ -1,6 +1,6 @@
 """`prune`: take away what has come to its end long ago."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 import typer
@@ -9,18 +9,19 @@ from outbox import link_history
 from outbox import prune as prune_
 from outbox.prune import Pruned
 from workers.command.age import age
+from workers.command.fact import tell
 from workers.command.output import Json, print_facts, print_json
 from workers.command.session import database, run
 from workers.settings import load
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Tidied:
     """What one run took away, or would take away."""
 
-    pruned: Pruned
-    ended_links: int
-    binding_requests: int
+    pruned: Pruned = field(default_factory=Pruned)
+    ended_links: int = 0
+    binding_requests: int = 0
 
 
 def prune(
@@ -45,13 +46,25 @@ def prune(
 
 
 async def _prune(ages: prune_.Ages, *, dry_run: bool) -> Tidied:
-    async with database() as conn:
-        before = await prune_.cutoff(conn, ages)
-        return Tidied(
-            await prune_.prune(conn, before, dry_run=dry_run),
-            await link_history.prune_links(conn, before.unread, dry_run=dry_run),
-            await link_history.prune_requests(conn, before.done, dry_run=dry_run),
-        )
+    tidied = Tidied()
+    try:
+        async with database() as conn:
+            before = await prune_.cutoff(conn, ages)
+            await prune_.prune(conn, before, dry_run=dry_run, pruned=tidied.pruned)
+            tidied.ended_links = await link_history.prune_links(conn, before.unread, dry_run=dry_run)
+            tidied.binding_requests = await link_history.prune_requests(conn, before.done, dry_run=dry_run)
+    finally:
+        # also of a run that broke off: what is gone stays gone
+        if not dry_run:
+            _log(tidied)
+    return tidied
+
+
+def _log(tidied: Tidied) -> None:
+    gone = tidied.pruned
+    tell("events_pruned", gone.events, deliveries=gone.deliveries, notifications=gone.notifications)
+    tell("links_pruned", tidied.ended_links)
+    tell("binding_requests_pruned", tidied.binding_requests)
 
 
 def _tell(tidied: Tidied, *, dry_run: bool, as_json: bool) -> None:

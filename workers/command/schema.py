@@ -4,13 +4,16 @@ from typing import Annotated
 
 import typer
 
+from health import get_logger
 from outbox import consumer, migration, shape
 from outbox import cursor as cursor_
 from outbox import rebase as rebase_
-from outbox.migration import Standing, Standings
+from outbox.migration import Migration, Standing, Standings
 from outbox.shape import Difference
 from workers.command.output import Json, print_facts, print_json, print_table
 from workers.command.session import database, run
+
+log = get_logger()
 
 
 def migrate(
@@ -68,9 +71,14 @@ async def _compare() -> tuple[list[Standings], list[Difference] | None]:
         return standings, await shape.drift(conn) if current else None
 
 
-async def _migrate() -> list[migration.Migration]:
+async def _migrate() -> list[Migration]:
     async with database(schema=False) as conn:
-        return await migration.migrate(conn, lambda message: typer.echo(message, err=True))
+        return await migration.migrate(conn, lambda message: typer.echo(message, err=True), log_applied)
+
+
+def log_applied(migration: Migration) -> None:
+    """Log that a migration was applied."""
+    log.info("migration_applied", migration=migration.name)
 
 
 def _print_standings(standings: list[Standings]) -> None:
@@ -117,7 +125,9 @@ def rebase(*, as_json: Json = False) -> None:
 
 async def _rebase() -> int:
     async with database() as conn:
-        return await rebase_.rebase(conn)
+        count = await rebase_.rebase(conn)
+    log.info("cursors_rebased", events=count)
+    return count
 
 
 @cursor.command()
@@ -133,6 +143,7 @@ def drop(name: Annotated[str, typer.Argument(metavar="NAME")], *, as_json: Json 
 async def _drop(name: str) -> None:
     async with database() as conn:
         await consumer.drop(conn, name)
+    log.info("consumer_dropped", consumer=name)
 
 
 def add_to(app: typer.Typer) -> None:

@@ -7,13 +7,17 @@ from typing import Annotated
 
 import typer
 
+from health import get_logger
 from outbox import transfer as transfer_
 from outbox.database import OUT_OF_REACH, REFUSED, Connection, connect
 from outbox.transfer import Plan, Transferred
 from workers.command.output import Json, print_json, print_table
+from workers.command.schema import log_applied
 from workers.command.session import run
 from workers.exit import Exit
 from workers.settings import SettingsError, load, postgres_url
+
+log = get_logger()
 
 
 def transfer(  # noqa: PLR0913 (each option by its name)
@@ -77,9 +81,16 @@ async def _plan(source_url: str, target_url: str) -> Plan:
 
 async def _transfer(source_url: str, target_url: str, *, keep_source: bool) -> Transferred:
     async with _connected(source_url, "source") as source, _connected(target_url, "target") as target:
-        return await transfer_.transfer(
-            source, target, keep_source=keep_source, tell=lambda line: typer.echo(line, err=True)
+        done = await transfer_.transfer(
+            source,
+            target,
+            keep_source=keep_source,
+            tell=lambda line: typer.echo(line, err=True),
+            migrated=log_applied,
         )
+    rows = sum(total.rows for total in done.tables.values())
+    log.info("installation_transferred", rows=rows, events=done.to_relay, state="kept" if keep_source else "closed")
+    return done
 
 
 def _print_plan(plan: Plan, *, as_json: bool) -> None:

@@ -15,7 +15,7 @@ from outbox import cursor, lane, migration, proof, recipient
 from outbox.database import Connection, connect
 from outbox.proof import Proof
 from workers import sample
-from workers.command.event import load_file
+from workers.command.event import Loaded, load_file
 from workers.command.people import read_people
 from workers.demo.stage import Stage, ask_control
 from workers.process import process
@@ -62,7 +62,7 @@ def run_demo(stage: Stage) -> Result:
         workers = [stack.enter_context(worker(stage, health)) for health in healths]
         asyncio.run(_wait_until_healthy(healths))
         began = time.monotonic()
-        asyncio.run(load_file(sample.EVENTS))
+        asyncio.run(load_file(sample.EVENTS, Loaded()))
         loaded = time.monotonic()
         asyncio.run(_wait_until_nothing_is_due(stage))
         delivered = time.monotonic()
