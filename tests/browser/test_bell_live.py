@@ -4,11 +4,9 @@ import pytest
 from playwright.async_api import Route, expect
 
 from tests.browser.bell_stage import Bell, BellStage
-from tests.browser.phone import PATIENCE_MS
 from tests.integration.stage import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-expect.set_options(timeout=PATIENCE_MS)
 
 STREAM = "GET /api/notifications/stream"
 PAGE = "GET /api/notifications?limit=20"
