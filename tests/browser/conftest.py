@@ -7,14 +7,15 @@ from pathlib import Path
 import aiohttp
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, async_playwright, expect
 
 from outbox.database import connect
 from telegram.simulator import SimulatorOptions, running
 from tests.browser.bell_stage import BellStage, bell_stage
-from tests.browser.phone import Phone, opened
+from tests.browser.phone import PATIENCE_MS, Phone, opened
 
 CHROMIUM = Path(os.environ.get("VESTNIK_TEST_CHROMIUM", "/usr/bin/chromium"))
+expect.set_options(timeout=PATIENCE_MS)
 ARGUMENTS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -38,7 +39,7 @@ def chromium() -> Path:
 async def browser(chromium: Path) -> AsyncIterator[Browser]:
     """Run the Chromium; every test of the module has a profile of its own in it."""
     async with async_playwright() as playwright:
-        launched = await playwright.chromium.launch(executable_path=chromium, args=list(ARGUMENTS))
+        launched = await playwright.chromium.launch(executable_path=chromium, args=list(ARGUMENTS), timeout=PATIENCE_MS)
         yield launched
         await launched.close()
 
@@ -54,7 +55,7 @@ async def phone(browser: Browser, simulator_options: SimulatorOptions) -> AsyncI
     """Open the page of a new simulator; at the end nothing may have gone wrong in it."""
     async with (
         running(simulator_options) as simulator,
-        aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(20)) as http,
+        aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(PATIENCE_MS / 1000)) as http,
         opened(browser, simulator, http) as made,
     ):
         yield made

@@ -11,7 +11,8 @@ from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Locato
 
 from telegram.simulator import DEVELOPMENT_TOKEN, RunningSimulator
 
-PATIENCE_MS = 20_000
+PATIENCE_MS = 60_000
+"""How long a page may take on a machine that is busy with something else."""
 
 
 @dataclass(slots=True)
@@ -48,7 +49,7 @@ class Phone:
 
     async def update(self) -> Any:
         """Wait for the bot's next update."""
-        answer = await self.bot("getUpdates", offset=self.offset, limit=1, timeout=20)
+        answer = await self.bot("getUpdates", offset=self.offset, limit=1, timeout=50)
         update = answer["result"][0]
         self.offset = update["update_id"] + 1
         return update

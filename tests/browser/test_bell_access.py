@@ -4,10 +4,8 @@ import pytest
 from playwright.async_api import FloatRect, Locator, expect
 
 from tests.browser.bell_stage import Bell, BellStage
-from tests.browser.phone import PATIENCE_MS
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-expect.set_options(timeout=PATIENCE_MS)
 
 LABELS = {
     "en": {

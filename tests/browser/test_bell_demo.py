@@ -21,12 +21,10 @@ from outbox.database import open_pool
 from outbox.recipient import Profile
 from telegram.simulator import DEVELOPMENT_TOKEN
 from tests.browser.bell_stage import AT_ONCE, Bell, BellStage
-from tests.browser.phone import PATIENCE_MS
 from tests.integration.api_stage import JWT_SECRET
 from workers.demo.bell import Inbox, build_bell
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-expect.set_options(timeout=PATIENCE_MS)
 
 CHAT = 4242
 

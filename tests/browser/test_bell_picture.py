@@ -8,10 +8,8 @@ import pytest
 from playwright.async_api import expect
 
 from tests.browser.bell_stage import BellStage
-from tests.browser.phone import PATIENCE_MS
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-expect.set_options(timeout=PATIENCE_MS)
 
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
 WIDTH, HEIGHT = 440, 470

@@ -1,17 +1,18 @@
 """Reading: by click, on opening, all at once, page by page; and what is done when the API refuses."""
 
 import time
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from playwright.async_api import Route, expect
 
+from inapp import session
 from tests.browser.bell_stage import Bell, BellStage
-from tests.browser.phone import PATIENCE_MS
+from tests.browser.test_bell_live import connected
 from tests.integration.stage import until_true
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-expect.set_options(timeout=PATIENCE_MS)
 
 MARKUP = "<img src=x onerror=alert(1)><script>alert(2)</script><b>bold</b>"
 UNREAD = "select unread from outbox.inbox where recipient = $1"
@@ -179,11 +180,18 @@ async def test_an_expired_token_waits_for_a_new_one(bells: BellStage) -> None:
     await expect(bell.panel).not_to_contain_text("sign in again")
 
 
-async def test_a_session_that_expires_meanwhile_is_told(bells: BellStage) -> None:
+async def test_a_session_that_expires_meanwhile_is_told(bells: BellStage, monkeypatch: pytest.MonkeyPatch) -> None:
     """When the token expires while the stream is open, the application is told, and the list stays."""
     await bells.emit("one")
-    bell = await opened(bells, token=bells.token("alice", expires_at=int(time.time()) - 8))
+    bell = await opened(bells, token=bells.token("alice", expires_at=int(time.time()) + 3600))
     await bell.lists("one")
+    await connected(bells)
+    # as when the hour is over
+    monkeypatch.setattr(session, "LEEWAY", -timedelta(hours=2))
+    assert bells.parts is not None
+    for streams in bells.parts.world.hub._streams.values():
+        for stream in streams:
+            stream.end()
     await expect(bell.panel).to_contain_text("sign in again")
     assert await bell.heard("vestnik-unauthorized") == [{"code": "UNAUTHORIZED"}]
     await bell.lists("one")

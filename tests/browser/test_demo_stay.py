@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, expect
 
+from tests.browser.phone import PATIENCE_MS
 from tests.integration.stage import PROJECT
 from workers.engine import temporary_folder
 
@@ -20,7 +21,6 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 LONGEST_S = 300
 """The sample's run comes first: half a minute at Telegram's rate, and more on a machine that is busy."""
-PATIENCE_MS = 60_000
 ADDRESS = re.compile(r"the application: (http://127\.0\.0\.1:\d+/)")
 
 
@@ -70,7 +70,7 @@ async def test_a_person_links_a_chat_and_gets_the_next_event(browser: Browser, f
         context.set_default_timeout(PATIENCE_MS)
         page = await context.new_page()
         await page.goto(application)
-        await expect(page.locator("#state")).to_have_text("Telegram is not connected.", timeout=PATIENCE_MS)
+        await expect(page.locator("#state")).to_have_text("Telegram is not connected.")
 
         async with context.expect_page() as opened:
             await page.locator("#connect").click()
@@ -81,10 +81,10 @@ async def test_a_person_links_a_chat_and_gets_the_next_event(browser: Browser, f
         assert "start=" not in chat.url
 
         await page.goto(application)
-        await expect(page.locator("#state")).to_have_text("Telegram is connected.", timeout=PATIENCE_MS)
+        await expect(page.locator("#state")).to_have_text("Telegram is connected.")
         await page.locator('[data-type="payout.paid"]').click()
         await expect(page.locator("#emitted")).to_contain_text("is written")
-        await expect(messages.last.locator("strong").first).to_contain_text("Payout", timeout=PATIENCE_MS)
+        await expect(messages.last.locator("strong").first).to_contain_text("Payout")
 
         await page.locator("#bell").click()
         badge = page.locator("vestnik-bell [part=badge]")
@@ -92,7 +92,7 @@ async def test_a_person_links_a_chat_and_gets_the_next_event(browser: Browser, f
         before = int(await badge.inner_text())
         await page.get_by_label("How many").fill("2")
         await page.get_by_role("button", name="Emit").click()
-        await expect(badge).to_have_text(str(before + 2), timeout=PATIENCE_MS)
+        await expect(badge).to_have_text(str(before + 2))
         await context.close()
         demo.send_signal(signal.SIGINT)
         assert demo.wait(LONGEST_S) == 130

@@ -1,10 +1,9 @@
 import pytest
 from playwright.async_api import expect
 
-from tests.browser.phone import PATIENCE_MS, Phone
+from tests.browser.phone import Phone
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-expect.set_options(timeout=PATIENCE_MS)
 
 BOT = "/t.me/vestnik_1000000001_bot"
 

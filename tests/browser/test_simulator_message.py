@@ -4,10 +4,9 @@ from playwright.async_api import expect
 from telegram.simulator.entity import Entity
 from telegram.simulator.message import Message
 from telegram.simulator.text import FormattedText
-from tests.browser.phone import PATIENCE_MS, Phone
+from tests.browser.phone import Phone
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-expect.set_options(timeout=PATIENCE_MS)
 
 DIRECTION = "node => getComputedStyle(node).direction"
 FORMATTING = {

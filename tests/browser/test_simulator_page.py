@@ -4,10 +4,9 @@ import pytest
 from playwright.async_api import expect
 
 from telegram.simulator import DEVELOPMENT_TOKEN, SimulatorOptions
-from tests.browser.phone import PATIENCE_MS, Phone
+from tests.browser.phone import Phone
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-expect.set_options(timeout=PATIENCE_MS)
 
 MUTE = {"text": "Mute", "callback_data": "mute:news"}
 KEYBOARD = {"inline_keyboard": [[MUTE, {"text": "Open", "url": "https://market.example/jobs/1"}]]}

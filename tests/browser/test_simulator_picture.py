@@ -8,10 +8,9 @@ import pytest
 from playwright.async_api import expect
 
 from telegram.simulator import SimulatorOptions
-from tests.browser.phone import PATIENCE_MS, Phone
+from tests.browser.phone import Phone
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-expect.set_options(timeout=PATIENCE_MS)
 
 PICTURE = Path(__file__).parents[2] / "docs" / "images" / "simulator.png"
 WIDTH, HEIGHT = 1440, 900

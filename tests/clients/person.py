@@ -8,6 +8,7 @@ from typing import Any
 import aiohttp
 
 from telegram.simulator import RunningSimulator, SimulatorOptions, running
+from tests.integration.stage import PATIENCE_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ async def living(chat_id: int, **options: Any) -> AsyncIterator[Person]:
     """Run a simulator with one person who has started the bot."""
     async with (
         running(SimulatorOptions(port=0, control_port=0, **options)) as simulator,
-        aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(10)) as http,
+        aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(PATIENCE_S)) as http,
     ):
         person = Person(chat_id, simulator, http)
         await person.is_in(chat_id, state="started", name="Анна", language_code="ru")

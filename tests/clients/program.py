@@ -12,9 +12,7 @@ from typing import Any
 import pytest
 
 from tests.clients.client import Client
-
-PATIENCE_SECONDS = 30.0
-"""How long a step may take on a machine that is busy with something else."""
+from tests.integration.stage import PATIENCE_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +25,7 @@ class Program:
     async def step(self, name: str) -> dict[str, Any]:
         """Give what the program has seen in its next step, which must be this one."""
         assert self.process.stdout is not None
-        async with asyncio.timeout(PATIENCE_SECONDS):
+        async with asyncio.timeout(PATIENCE_S):
             line = await self.process.stdout.readline()
             # pyTelegramBotAPI's webhook server logs there too.
             while line and not line.startswith(b"{"):
@@ -39,7 +37,7 @@ class Program:
 
     async def end(self) -> None:
         """Wait until it ends by itself, well."""
-        async with asyncio.timeout(PATIENCE_SECONDS):
+        async with asyncio.timeout(PATIENCE_S):
             assert await self.process.wait() == 0, self.complaints.read_text()
 
 

@@ -1,5 +1,4 @@
 import asyncio
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,9 @@ import pytest
 from telegram.simulator import DEVELOPMENT_TOKEN
 from tests.clients.client import CLIENTS, GRAMMY, PYTHON_TELEGRAM_BOT, Client
 from tests.clients.person import Person, living
-from tests.clients.program import PATIENCE_SECONDS, Program, started
+from tests.clients.program import Program, started
+from tests.integration.stage import PATIENCE_S
+from workers.engine import free_port
 
 ANNA, BLOCKER, STRANGER, BUSY = 42, 43, 44, 45
 SECRET = "heraldry-7"
@@ -59,7 +60,7 @@ async def hurried() -> AsyncIterator[Person]:
 @pytest.mark.parametrize("client", CLIENTS, ids=lambda client: client.name)
 async def test_an_unchanged_client_goes_through_every_step(client: Client, person: Person, tmp_path: Path) -> None:
     """Who the bot is, formatting, buttons, refusals, long polling, callback and webhook: each is as with Telegram."""
-    port = _free_port()
+    port = free_port()
     await _people_are(person)
     async with started(client, _order(person, port), tmp_path / "complaints") as program:
         await _sends(person, program)
@@ -205,15 +206,8 @@ def _hook(port: int) -> str:
     return f"http://127.0.0.1:{port}/hook/"
 
 
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        number: int = listener.getsockname()[1]
-        return number
-
-
 async def _until(fact: Callable[[], Awaitable[bool]]) -> None:
     """Wait for a fact, with a limit."""
-    async with asyncio.timeout(PATIENCE_SECONDS):
+    async with asyncio.timeout(PATIENCE_S):
         while not await fact():  # noqa: ASYNC110  another process tells nobody
             await asyncio.sleep(0.01)

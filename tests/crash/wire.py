@@ -50,6 +50,10 @@ class Wire:
         with suppress(OSError):
             far_in, far_out = await asyncio.open_connection(self._target.hostname, self._target.port)
             ends = {near_out, far_out}
+            if self._listener is None:  # cut while it was being laid
+                near_out.transport.abort()
+                far_out.transport.abort()
+                return
             self._ends |= ends
             try:
                 await asyncio.gather(_copy(near_in, far_out), _copy(far_in, near_out))

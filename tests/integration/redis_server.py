@@ -10,7 +10,7 @@ from pathlib import Path
 from workers.engine import free_port
 
 REDIS, SENTINEL = shutil.which("redis-server"), shutil.which("redis-sentinel")
-START_TIMEOUT_S = 10.0
+START_TIMEOUT_S = 60.0
 READY = ("Ready to accept connections", "Sentinel ID is")
 
 

@@ -12,10 +12,10 @@ from health import CheckName, Health, Metrics, Status
 from outbox.lane import Claimed
 from outbox.link import LinkState
 from outbox.outcome import Delivered, Outcome, Reason, Reject, Retry, Snooze, Unknown
-from telegram import Budget, Gate, GateScope, Guard, LinkChange, Pacer, Verdict
+from telegram import Budget, Gate, GateScope, Guard, LinkChange, Verdict
+from tests.integration.pacing import BOT, Clock, paced
 from workers.bot import Bot
 
-BOT = 42
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 OK = Verdict(Delivered(1))
 DOWN = Verdict(Retry(Reason.UNAVAILABLE), outage=True)
@@ -60,17 +60,23 @@ async def redis(redis_url: str) -> AsyncIterator[Redis]:
         yield connected
 
 
-def bot_of(redis: Redis) -> Bot:
-    """Make one worker's bot."""
+@pytest.fixture
+def clock() -> Clock:
+    """Let time stand still but where a test lets it pass."""
+    return Clock()
+
+
+def bot_of(redis: Redis, clock: Clock | None = None) -> Bot:
+    """Make one worker's bot, on a test's clock if one is given."""
     health = Health("worker", "w1", (CheckName.TELEGRAM,))
-    pacer = Pacer(redis, BOT, rate=20, burst=10)
+    pacer = paced(redis, clock, rate=20, burst=10)
     return Bot(pacer, Guard(redis, BOT), health, Metrics(CollectorRegistry()), paid=False, out_of_reach=set())
 
 
 @pytest.fixture
-def bot(redis: Redis) -> Bot:
+def bot(redis: Redis, clock: Clock) -> Bot:
     """Make the bot under test."""
-    return bot_of(redis)
+    return bot_of(redis, clock)
 
 
 async def outcomes(bot: Bot, *verdicts: Verdict, reason: str | None = None, probe: bool = False) -> list[Outcome]:
@@ -131,47 +137,46 @@ async def test_lost_answers_in_a_row_cost_none(bot: Bot) -> None:
     assert await bot.pacer.gate_remaining() > NOTHING
 
 
-async def test_a_probe_that_fails_closes_the_gate_for_longer(bot: Bot) -> None:
+async def test_a_probe_that_fails_closes_the_gate_for_longer(bot: Bot, clock: Clock) -> None:
     """The pause doubles from probe to probe."""
     await outcomes(bot, DOWN, DOWN, DOWN)
     first = await bot.pacer.gate_remaining()
-    await _opened(bot)
+    await _opened(bot, clock)
     budget = await bot.pacer.reserve(5)
     assert (budget.granted, budget.probe) == (1, True)
     await outcomes(bot, DOWN, probe=True)
     assert await bot.pacer.gate_remaining() > first
 
 
-async def test_a_probe_that_gets_through_opens(bot: Bot) -> None:
+async def test_a_probe_that_gets_through_opens(bot: Bot, clock: Clock) -> None:
     """Then all go again, at the rate."""
     await outcomes(bot, DOWN, DOWN, DOWN)
-    await _opened(bot)
+    await _opened(bot, clock)
     assert (await bot.pacer.reserve(5)).probe
     assert (await bot.pacer.reserve(5)).granted == 0
     await outcomes(bot, OK, probe=True)
-    assert not (await _granted(bot)).probe
+    assert not (await _granted(bot, clock)).probe
     assert status(bot) is Status.OK
 
 
-async def test_a_probe_that_was_never_sent_is_tried_again(bot: Bot) -> None:
+async def test_a_probe_that_was_never_sent_is_tried_again(bot: Bot, clock: Clock) -> None:
     """A message without a chat shows nothing: the next one probes at once."""
     await outcomes(bot, DOWN, DOWN, DOWN)
-    await _opened(bot)
+    await _opened(bot, clock)
     assert (await bot.pacer.reserve(5)).probe
     await outcomes(bot, Verdict(Reject(Reason.NO_LINK), requests=0), probe=True)
-    assert (await _granted(bot)).probe
+    assert (await _granted(bot, clock)).probe
 
 
-async def _opened(bot: Bot) -> None:
-    """Wait until the gate has opened."""
-    while await bot.pacer.gate_remaining():
-        pass
+async def _opened(bot: Bot, clock: Clock) -> None:
+    """Let pass what the gate is still closed."""
+    clock.pass_by(await bot.pacer.gate_remaining())
 
 
-async def _granted(bot: Bot) -> Budget:
-    """Ask until something is granted."""
+async def _granted(bot: Bot, clock: Clock) -> Budget:
+    """Ask until something is granted, each time when told to."""
     while (budget := await bot.pacer.reserve(1)).granted == 0:
-        pass
+        clock.pass_by(budget.wait)
     return budget
 
 
@@ -189,9 +194,9 @@ async def test_a_429_to_a_chat_in_its_burst_is_about_the_chat(bot: Bot) -> None:
     assert bot.metrics.registry.get_sample_value("vestnik_telegram_gate_closed", {"scope": "chat"}) == 1
 
 
-async def test_two_chats_with_a_429_close_the_bots_gate(redis: Redis) -> None:
+async def test_two_chats_with_a_429_close_the_bots_gate(redis: Redis, clock: Clock) -> None:
     """Within 5 s, also when different workers have met them."""
-    one, other = bot_of(redis), bot_of(redis)
+    one, other = bot_of(redis, clock), bot_of(redis, clock)
     await one.heed(claimed(1, in_pace=False), flood(30), probe=False)
     await other.heed(claimed(2, in_pace=False), flood(30), probe=False)
     assert await one.pacer.gate_remaining() > 29 * SECONDS

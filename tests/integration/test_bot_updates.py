@@ -53,8 +53,8 @@ async def test_two_bots_at_a_time_answer_once(bot: BotStage, stage: Stage) -> No
             token = await bot.token(f"r{number}")
             update = message(number, BORIS, f"/start {token}")
             await asyncio.gather(*(desk.reception.take(update) for desk in (bot.desk, other)))
-        await other.courier.finish(10)
-    await bot.desk.courier.finish(10)
+        await other.courier.finish(None)
+    await bot.desk.courier.finish(None)
     assert len(await bot.messages(BORIS)) == 10
     assert all("✅" in text for text in await bot.said(BORIS, 10))
 

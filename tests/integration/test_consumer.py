@@ -20,7 +20,6 @@ from workers.engine import Postgres
 
 HOUR = timedelta(hours=1)
 AT_ONCE = timedelta(0)
-TIMEOUT_S = 60.0
 
 
 async def pull(conn: Connection, limit: int = 100, lease: timedelta = HOUR, start: Start = Start.START) -> Handed:
@@ -88,11 +87,9 @@ async def test_every_committed_event_is_acked_once(pool: Pool, postgres: Postgre
     """
     acked: Counter[tuple[int, str]] = Counter()
     written = await torture(
-        pool, postgres, [reader(acked, *how) for how in ((7, AT_ONCE), (90, AT_ONCE), (50, HOUR))], 5.0
+        pool, postgres, [reader(acked, *how) for how in ((7, AT_ONCE), (90, AT_ONCE), (50, HOUR))], 5.0, least=300
     )
 
-    assert len(written.committed) > 300, "too little was written to say anything"
-    assert len(written.undone) > 30
     wanted = {(id_, recipient) for id_, recipients in written.committed.items() for recipient in recipients}
     assert wanted - acked.keys() == set(), "lost"
     assert acked.keys() - wanted == set(), "invented"

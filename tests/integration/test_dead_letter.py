@@ -20,6 +20,7 @@ from outbox.outcome import Delivered, Outcome, Reason, Reject, Retry, Unknown
 from outbox.proof import prove
 from outbox.record import Finish
 from outbox.stuck import Filter
+from tests.integration.stage import PATIENCE_S
 from tests.integration.test_fan_out import link, relay_all
 
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
@@ -176,7 +177,7 @@ async def test_two_operators_replay_each_dead_letter_once(
 
 async def someone_waits(conn: Connection) -> None:
     """Wait until somebody waits for a lock."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_S):
         while not await conn.fetchval("select exists (select from pg_locks where not granted)"):  # noqa: ASYNC110 (PostgreSQL tells nobody)
             await asyncio.sleep(0.01)
 

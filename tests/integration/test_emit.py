@@ -17,8 +17,8 @@ from outbox.database import Connection, Pool
 from outbox.error import InvalidEventError
 from outbox.fan_out import Route
 from outbox.rebase import rebase
+from tests.integration.stage import PATIENCE_S
 
-TIMEOUT_S = 20.0
 AT_MOST_BYTES = 65_536
 FRAME = '{"k": ""}'
 """What PostgreSQL writes around the text of a payload with one key."""
@@ -247,7 +247,7 @@ async def test_fifty_transactions_race_with_one_key(pool: Pool, conn: Connection
             await at_once.wait()
             return await event.emit(mine, "t", [f"u{number}"], dedupe_key="k")
 
-    async with asyncio.timeout(TIMEOUT_S):
+    async with asyncio.timeout(PATIENCE_S):
         ids = await asyncio.gather(*(emit_one(number) for number in range(50)))
 
     assert await count_events(conn) == 1
@@ -263,7 +263,7 @@ select exists (
 
 async def waiting_for_another(conn: Connection) -> None:
     """Wait until a session waits for another transaction to end."""
-    async with asyncio.timeout(TIMEOUT_S):
+    async with asyncio.timeout(PATIENCE_S):
         while not await conn.fetchval(WAITS):
             pass
 
@@ -277,7 +277,7 @@ async def test_second_writes_when_the_first_rolls_back(pool: Pool, conn: Connect
         second = asyncio.create_task(event.emit(two, "t", ["bob"], dedupe_key="k"))
         await waiting_for_another(conn)
         await first.rollback()
-        won = await asyncio.wait_for(second, TIMEOUT_S)
+        won = await asyncio.wait_for(second, PATIENCE_S)
 
     assert won != lost
     rows = await conn.fetch("select id, recipients from outbox.event")
@@ -294,7 +294,7 @@ async def test_second_gets_the_first_when_it_commits(pool: Pool, conn: Connectio
         await waiting_for_another(conn)
         await first.commit()
 
-        assert await asyncio.wait_for(second, TIMEOUT_S) == wanted
+        assert await asyncio.wait_for(second, PATIENCE_S) == wanted
 
 
 async def test_request_id_comes_from_the_session(conn: Connection) -> None:
@@ -342,7 +342,7 @@ async def test_notifies_only_a_sleeping_relay(conn: Connection, pool: Pool) -> N
             # notifications come in commit order: what the emit sent is here before this one
             await producer.execute("select pg_notify('outbox_event', 'end')")
             texts = []
-            while (text := await asyncio.wait_for(heard.get(), TIMEOUT_S)) != "end":
+            while (text := await asyncio.wait_for(heard.get(), PATIENCE_S)) != "end":
                 texts.append(text)
             return texts
 

@@ -16,6 +16,7 @@ from outbox.lane import Claimed
 from outbox.link import LinkState
 from outbox.outcome import Delivered, Outcome, Reason, Reject, Retry, Snooze, Unknown
 from outbox.record import Finish
+from tests.integration.stage import PATIENCE_S
 from tests.integration.test_fan_out import link, relay_all
 
 HOUR = timedelta(hours=1)
@@ -84,7 +85,7 @@ WAITS = "select exists (select from pg_locks where not granted and pg_backend_pi
 
 async def blocked(conn: Connection, task: asyncio.Task[Any]) -> None:
     """Wait until somebody waits for a lock that this connection's transaction holds."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while not await conn.fetchval(WAITS):
             assert not task.done()
 
@@ -154,7 +155,7 @@ async def test_an_end_taken_over_while_it_is_written(conn: Connection, other: Co
     """A record that waits for the lane while its ended lease is taken over loses."""
     await queue(conn, ["anna"])
     late = await claim_one(conn, lease=OVER)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         transaction = conn.transaction()
         await transaction.start()
         (taken,) = await lane.take_ended(conn, 10)

@@ -11,6 +11,7 @@ from outbox.database import Connection, Pool, connect
 from outbox.event import emit
 from outbox.lane import Claimed
 from outbox.outcome import Delivered
+from tests.integration.stage import PATIENCE_S
 from tests.integration.test_fan_out import ROUTES
 from tests.integration.test_lane import blocked, claim, claim_one, end, queue, standing
 
@@ -56,7 +57,7 @@ async def test_an_event_added_while_its_lane_goes_idle(conn: Connection, other: 
     await queue(conn, ["anna"])
     last = await claim_one(conn)
     await emit(conn, "login.code", ["anna"])
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         transaction = conn.transaction()
         await transaction.start()
         assert await end(conn, last, Delivered())
@@ -73,7 +74,7 @@ async def test_a_lane_goes_idle_while_an_event_is_added(conn: Connection, other:
     await queue(conn, ["anna"])
     last = await claim_one(conn)
     await emit(conn, "login.code", ["anna"])
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         transaction = conn.transaction()
         await transaction.start()
         batch = await relay.step(conn, ROUTES)
@@ -92,7 +93,7 @@ async def test_a_claim_whose_head_is_gone_gives_the_lane_back(
 ) -> None:
     """A claim whose head was settled between its look and its lock leaves the lane due for its next, or idle."""
     await queue(conn, ["anna"], each=waiting)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         transaction = other.transaction()
         await transaction.start()
         await other.execute(

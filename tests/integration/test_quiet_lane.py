@@ -11,6 +11,7 @@ from outbox.operator_action import Action
 from outbox.outcome import Delivered, Reason, Reject, Snooze
 from outbox.preference import Quiet
 from outbox.stuck import Filter
+from tests.integration.stage import PATIENCE_S
 from tests.integration.test_fan_out import link, relay_all
 from tests.integration.test_lane import HOUR, blocked, claim, claim_one, end, standing
 from tests.integration.test_urgent import CODE, NEWS, send
@@ -131,7 +132,7 @@ async def test_what_comes_while_a_message_is_being_held(conn: Connection, databa
     await send(conn, NEWS)
     claimed = await claim_one(conn)
     await emit(conn, CODE, ["anna"])
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         transaction = conn.transaction()
         await transaction.start()
         await relay_all(conn)

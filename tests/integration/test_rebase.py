@@ -17,12 +17,12 @@ from outbox.fan_out import Route
 from outbox.rebase import rebase
 from tests.conftest import SETTINGS
 from tests.integration.restore import Restore, make_roles
+from tests.integration.stage import PATIENCE_S
 from tests.integration.test_cursor import LONG_AGO
 from workers import engine
 from workers.engine import Postgres
 
 ROUTES = {"t": Route("t", "c", frozenset({Channel.INAPP}))}
-TIMEOUT_S = 30.0
 HOUR = timedelta(hours=1)
 XMAX = "select pg_snapshot_xmax(pg_current_snapshot())::text"
 BURN = "do $$ begin for i in 1..%d loop perform pg_current_xact_id(); commit; end loop; end $$"
@@ -62,7 +62,7 @@ async def set_ids_apart(source: Connection, target: Postgres, *, source_is_ahead
 async def relay_all(conn: Connection) -> Mapping[str, int]:
     """Relay until nothing is left to look at; a relay that never comes to rest fails."""
     relayed: dict[str, int] = {}
-    async with asyncio.timeout(TIMEOUT_S):
+    async with asyncio.timeout(PATIENCE_S):
         while await cursor.peek(conn):
             batch = await relay.step(conn, ROUTES)
             assert batch is not None

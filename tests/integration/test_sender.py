@@ -3,7 +3,7 @@
 import asyncio
 import json
 import logging
-import socket
+import time
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
@@ -24,6 +24,8 @@ from telegram.message import Button, Message
 from telegram.sender import Me, Sender
 from telegram.session import Session
 from telegram.verdict import Degrade
+from tests.integration.stage import PATIENCE_S
+from workers.engine import free_port
 
 TOKEN = "4242:very-secret-token"
 CHAT = 1001
@@ -125,26 +127,25 @@ async def api() -> AsyncIterator[BotApi]:
 
 @pytest.fixture
 async def sender(api: BotApi) -> AsyncIterator[Sender]:
-    """Make a sender that gives up after a second."""
-    async with Sender(TOKEN, api.base, timeout=1) as made:
+    """Make a sender with all the patience that a busy machine needs."""
+    async with Sender(TOKEN, api.base, timeout=PATIENCE_S) as made:
         yield made
 
 
 @pytest.fixture
-def free_port() -> int:
+def silent_port() -> int:
     """Find a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return free_port()
 
 
 async def test_a_message_is_sent_as_it_was_composed(api: BotApi, sender: Sender) -> None:
     """HTML, no link preview, one button with an address; what is not wanted is not sent at all."""
     api.will(sent(message_id=7))
+    began = time.monotonic()
     verdict = await sender.send(CHAT, WITH_BUTTON)
     assert verdict.outcome == Delivered(7)
     assert (verdict.status, verdict.phase, verdict.requests) == (200, Phase.ANSWERED, 1)
-    assert 0 < verdict.seconds < 1
+    assert 0 < verdict.seconds <= time.monotonic() - began
     (call,) = api.calls
     assert json.loads(call.pop("reply_markup")) == {
         "inline_keyboard": [[{"text": "Open", "url": "https://example.org/x"}]]
@@ -282,16 +283,17 @@ async def test_a_connection_that_breaks_after_the_request_is_unknown(api: BotApi
 async def test_an_answer_that_does_not_come_in_time_is_unknown(api: BotApi) -> None:
     """A timeout after the request has left is no failure that may be repeated."""
     api.will(hangs)
-    async with Sender(TOKEN, api.base, timeout=0.2) as hasty:
+    began = time.monotonic()
+    async with Sender(TOKEN, api.base, timeout=1) as hasty:
         verdict = await hasty.send(CHAT, TEXT)
     assert verdict.outcome == Unknown(Reason.LOST_ANSWER)
     assert verdict.phase is Phase.SENT
-    assert 0.2 <= verdict.seconds < 1
+    assert 1 <= verdict.seconds <= time.monotonic() - began
 
 
-async def test_a_refused_connection_has_sent_nothing(free_port: int) -> None:
+async def test_a_refused_connection_has_sent_nothing(silent_port: int) -> None:
     """Without a connection it is an outage, and surely not delivered."""
-    async with Sender(TOKEN, f"http://127.0.0.1:{free_port}") as sender:
+    async with Sender(TOKEN, f"http://127.0.0.1:{silent_port}") as sender:
         verdict = await sender.send(CHAT, TEXT)
     assert verdict.outcome == Retry(Reason.UNAVAILABLE)
     assert (verdict.phase, verdict.outage) == (Phase.CONNECTING, True)
@@ -326,7 +328,7 @@ async def test_no_more_than_the_allowed_requests_are_in_flight(api: BotApi) -> N
     me = {"id": 4242, "is_bot": True, "first_name": "Bot", "username": "the_bot"}
     async with Sender(TOKEN, api.base, in_flight=2) as sender:
         sends = [asyncio.create_task(sender.send(CHAT, TEXT)) for _ in range(5)]
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             while len(api.calls) < 2:
                 api.asked.clear()
                 await api.asked.wait()
@@ -338,7 +340,7 @@ async def test_no_more_than_the_allowed_requests_are_in_flight(api: BotApi) -> N
         await asyncio.gather(*sends, return_exceptions=True)
 
 
-async def test_get_me_tells_a_wrong_token_from_an_outage(api: BotApi, sender: Sender, free_port: int) -> None:
+async def test_get_me_tells_a_wrong_token_from_an_outage(api: BotApi, sender: Sender, silent_port: int) -> None:
     """`doctor` and the health check name the fault in one word."""
     api.will(refuses(401, "Unauthorized"), page(502), says(200, {"ok": True, "result": []}))
     with pytest.raises(BotRefusedError) as refused:
@@ -347,7 +349,7 @@ async def test_get_me_tells_a_wrong_token_from_an_outage(api: BotApi, sender: Se
     for _ in range(2):
         with pytest.raises(BotUnavailableError):
             await sender.get_me()
-    async with Sender(TOKEN, f"http://127.0.0.1:{free_port}") as lonely:
+    async with Sender(TOKEN, f"http://127.0.0.1:{silent_port}") as lonely:
         with pytest.raises(BotUnavailableError) as unreached:
             await lonely.get_me()
     assert (unreached.value.reason, unreached.value.status) == (Reason.UNAVAILABLE, None)
@@ -361,11 +363,11 @@ async def test_a_malformed_token_is_refused_without_showing_it() -> None:
     assert "very-secret" not in whole_story(error.value)
 
 
-async def test_requests_are_counted_by_method_and_status(api: BotApi, free_port: int) -> None:
+async def test_requests_are_counted_by_method_and_status(api: BotApi, silent_port: int) -> None:
     """Each request counts once, also the second one of an attempt and one that was never sent."""
     metrics = Metrics(CollectorRegistry())
     api.will(refuses(400, "Bad Request: can't parse entities: x"), sent())
-    for base in (api.base, f"http://127.0.0.1:{free_port}"):
+    for base in (api.base, f"http://127.0.0.1:{silent_port}"):
         async with Sender(TOKEN, base, metrics=metrics) as sender:
             await sender.send(CHAT, TEXT)
 
@@ -388,14 +390,14 @@ def whole_story(error: BaseException | None) -> str:
 
 @pytest.mark.parametrize("answer", [page(502), page(200), hangs_up, hangs, refuses(401, "Unauthorized")])
 async def test_the_token_gets_out_nowhere(
-    api: BotApi, answer: Respond, caplog: pytest.LogCaptureFixture, free_port: int
+    api: BotApi, answer: Respond, caplog: pytest.LogCaptureFixture, silent_port: int
 ) -> None:
     """No error, no verdict and no log line holds the token or the URL that contains it."""
     caplog.set_level(logging.DEBUG, logger="")
     caplog.set_level(logging.CRITICAL, logger="aiohttp.access")  # the test server's own
     api.will(answer, answer, answer)
     told = ""
-    for base in (api.base, f"http://127.0.0.1:{free_port}"):
+    for base in (api.base, f"http://127.0.0.1:{silent_port}"):
         session = Session(base, timeout=0.2, connections=1)
         with pytest.raises(AnswerError) as raised:
             await Bot(TOKEN, session=session)(GetMe())

@@ -13,10 +13,10 @@ from yarl import URL
 from telegram.simulator import DEVELOPMENT_TOKEN, RunningSimulator, SimulatorOptions, running
 from tests.integration.conformance import CHATS, ROWS, Row
 from tests.integration.conformance.row import DATE, PERSON, Call, message, refusal, to_person
+from tests.integration.stage import PATIENCE_S
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-PATIENCE_SECONDS = 10.0
 FEWEST_ROWS = 120
 
 
@@ -64,7 +64,7 @@ class Wire:
 async def shared_wire() -> AsyncIterator[Wire]:
     """Run one simulator for the whole table."""
     options = SimulatorOptions(port=0, control_port=0, no_limits=True)
-    timeout = aiohttp.ClientTimeout(PATIENCE_SECONDS)
+    timeout = aiohttp.ClientTimeout(PATIENCE_S)
     async with running(options) as simulator, aiohttp.ClientSession(timeout=timeout) as http:
         yield Wire(simulator, http)
 
@@ -127,7 +127,7 @@ async def test_a_message_that_is_refused_is_not_shown(wire: Wire) -> None:
 async def test_a_connection_takes_one_call_after_the_other(wire: Wire) -> None:
     """A connection stays open behind an answer, also behind a refusal."""
     reader, writer = await asyncio.open_connection("127.0.0.1", wire.simulator.port)
-    async with asyncio.timeout(PATIENCE_SECONDS):
+    async with asyncio.timeout(PATIENCE_S):
         for method, status in (("getNobody", b"404"), ("getMe", b"200")):
             request = f"GET /bot{DEVELOPMENT_TOKEN}/{method} HTTP/1.1\r\nHost: x\r\n\r\n"
             writer.write(request.encode())

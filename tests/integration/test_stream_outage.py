@@ -1,7 +1,6 @@
 """The live stream while something is away: nothing is missed and nothing comes twice."""
 
 import asyncio
-import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +18,7 @@ from outbox.database import Connection
 from tests.integration.api_stage import JWT_SECRET, SECRETS, ApiStage, api_settings, api_stage
 from tests.integration.stage import PATIENCE_S, Stage, until
 from tests.integration.stream_client import Told, following, relayed, streaming
-from workers.engine import Postgres
+from workers.engine import Postgres, free_port
 from workers.process import process
 
 NOTHING_LISTENS = "redis://127.0.0.1:9"
@@ -126,10 +125,3 @@ async def test_a_restart_of_the_api_loses_and_repeats_nothing(stage: Stage, conn
                 assert await asyncio.to_thread(started.wait, PATIENCE_S) == 0
             await relayed(conn, None, number + 1, "alice")
     assert numbers(*tellings) == [1, 2, 3]
-
-
-def free_port() -> int:
-    """Find a port that nobody listens on; a process that is started again comes to the same."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])

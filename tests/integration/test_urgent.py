@@ -7,6 +7,7 @@ from outbox.channel import Channel
 from outbox.database import Connection, connect
 from outbox.event import emit
 from outbox.outcome import Delivered, Reason, Snooze
+from tests.integration.stage import PATIENCE_S
 from tests.integration.test_fan_out import ROUTES, link, relay_all
 from tests.integration.test_lane import HOUR, blocked, claim_one, end
 
@@ -92,7 +93,7 @@ async def test_what_is_added_while_an_attempt_ends_is_urgent(conn: Connection, d
     await send(conn, NEWS)
     last = await claim_one(conn)
     await emit(conn, CODE, ["anna"])
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         transaction = conn.transaction()
         await transaction.start()
         await relay.step(conn, ROUTES)

