@@ -1,7 +1,7 @@
 """Events: emitting them from a program of our own."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -43,12 +43,12 @@ async def emit(  # noqa: PLR0913 (the parameters are those of outbox.emit)
         raise InvalidEventError(f"the event cannot be stored: {type_of(refused)}") from None
 
 
-OWN = "select xid = pg_current_xact_id() from outbox.event where id = $1"
+WRITTEN = "select id from outbox.event where id = any($1::bigint[]) and xid = pg_current_xact_id()"
 
 
-async def is_new(conn: Connection, event_id: int) -> bool:
-    """Tell whether this transaction has written an event; what `emit` gives may be an older one of the same key."""
-    return bool(await conn.fetchval(OWN, event_id))
+async def written(conn: Connection, ids: Collection[int]) -> frozenset[int]:
+    """Tell which events this transaction has written: what `emit` gives may be an older one of the same key."""
+    return frozenset(row["id"] for row in await conn.fetch(WRITTEN, ids))
 
 
 def _require_storable(given: object) -> None:

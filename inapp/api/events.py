@@ -101,8 +101,6 @@ async def emit(
         ids = await _emit(world, given.events, "events[{}]: ")
     else:
         ids = await _emit(world, [_keyed(given, idempotency_key)], "")
-    if world.sample.takes(request_id.current()):
-        log.info("events_emitted", count=len(ids), **world.sample.mark)
     return answer(Emitted(ids=ids))
 
 
@@ -125,11 +123,15 @@ async def _emit(world: World, events: Sequence[NewEvent], place: str) -> list[in
         async with world.pool.acquire() as conn, conn.transaction():
             if (place_in_trace := trace.current()) is not None:
                 await traceparent.bind(conn, place_in_trace)
-            return [await _emit_one(conn, one, place.format(index)) for index, one in enumerate(events)]
+            ids = [await _emit_one(conn, one, place.format(index)) for index, one in enumerate(events)]
+            new = await event.written(conn, ids)
     except asyncpg.DeadlockDetectedError:
         raise ApiError(
             Code.UNAVAILABLE, "another transaction emits events with the same dedupe keys: try again", retry_after=1
         ) from None
+    if new and world.sample.takes(request_id.current()):
+        log.info("events_emitted", count=len(new), **world.sample.mark)
+    return ids
 
 
 async def _emit_one(conn: Connection, one: NewEvent, place: str) -> int:

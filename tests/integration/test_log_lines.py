@@ -304,7 +304,9 @@ async def test_what_an_end_user_changes_is_told(api: ApiStage, conn: Connection)
             await api.post("/api/notifications/read-all", "anna", headers=given)
         await api.put("/api/preferences", "anna", json={"quietHours": {"mode": "off"}}, headers=given)
         await api.delete("/api/telegram/link", "anna", headers=given)
-        await api.application("POST", "/api/outbox/events", json={"type": "t", "recipients": ["a"]}, headers=given)
+        for _ in range(2):
+            keyed = {"type": "t", "recipients": ["a"], "dedupeKey": "k"}
+            await api.application("POST", "/api/outbox/events", json=keyed, headers=given)
     facts = [line for line in lines if line["log_level"] == "info"]
     assert [line["event"] for line in facts] == ["notifications_read", "preferences_changed", "events_emitted"]
     assert {(line["request_id"], line["trace_id"]) for line in facts} == {("r-1", TRACE)}

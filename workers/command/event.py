@@ -133,7 +133,7 @@ async def _load_line(conn: Connection, number: int, text: str, loaded: Loaded) -
 async def _write(conn: Connection, line: Line, loaded: Loaded) -> int:
     async with conn.transaction():
         event_id = await event.emit(conn, **dict(line))
-        new = line.dedupe_key is None or await event.is_new(conn, event_id)
+        new = line.dedupe_key is None or event_id in await event.written(conn, [event_id])
     loaded.events[event_id] += 1
     if new:
         loaded.new[event_id] = line.request_id
