@@ -20,7 +20,7 @@ from generate_series(1, $1::integer) i
 """
 
 
-async def fill(conn: Connection, events: int = EVENTS, recipients: int = RECIPIENTS) -> float:
+async def fill(conn: Connection, events: int, recipients: int) -> float:
     """Link people and write events for them in one transaction; return how many a second."""
     await conn.execute(LINK, recipients)
     began = time.perf_counter()
@@ -41,7 +41,7 @@ async def drain(conn: Connection) -> int:
 async def measure(url: str) -> Figure:
     """Relay a backlog with one connection."""
     conn = await connect(url)
-    floor = await fill(conn)
+    floor = await fill(conn, EVENTS, RECIPIENTS)
     began = time.perf_counter()
     total = await drain(conn)
     rate = total / (time.perf_counter() - began)

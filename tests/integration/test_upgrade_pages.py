@@ -6,14 +6,18 @@ import pytest
 
 from outbox.database import Connection, connect
 from tests import page
-from tests.integration.stage import PROJECT
+from tests.integration.stage import PROJECT, until_true
 from tests.integration.terminal import Terminal
 
 # migrations refuse a pooler, and the sight of a lock's holder needs a session of our own
 pytestmark = pytest.mark.direct
 
 PAGES = {name: page.read(name) for name in ("upgrade.md", "release-checklist.md")}
-COMMANDS = {name: page.in_blocks(text) for name, text in PAGES.items()}
+COMMAND = re.compile(
+    r"(?:[A-Z_]+=\S+ )?(?:git|make|pip|promtool|psql|systemctl|vacuumdb|vestnik|\S+/vestnik-install|select) .+"
+)
+COMMANDS = {name: [line for line in page.typed(text) if COMMAND.fullmatch(line)] for name, text in PAGES.items()}
+VACUUM, TERMINATE = "vacuumdb --all --analyze-in-stages", "select pg_terminate_backend(PID)"
 
 ELSEWHERE: page.Elsewhere = {
     "make check": (".ci/run", "make check"),
@@ -23,10 +27,18 @@ ELSEWHERE: page.Elsewhere = {
     "promtool check rules deploy/prometheus/vestnik.rules.yml": ("tests/unit/test_alerts.py", '"check", "config"'),
     "promtool test rules deploy/prometheus/vestnik.rules.test.yml": ("tests/unit/test_alerts.py", '"test", "rules"'),
     "pip wheel --no-deps --wheel-dir dist .": ("tests/wheel.py", '"wheel", "--no-deps"'),
-    "systemctl restart vestnik.target": ("deploy/systemd/vestnik.target", "[Unit]"),
-    "systemctl start vestnik.target": ("deploy/systemd/vestnik.target", "[Unit]"),
+    "make bench": ("tests/integration/test_bench.py", "tests.bench"),
+    "VESTNIK_TEST_OLD=TAG make test PYTEST_ARGS=tests/integration/test_versions.py": (
+        "tests/integration/earlier_version.py",
+        'environ.get("VESTNIK_TEST_OLD")',
+    ),
+    "/opt/vestnik/current/bin/vestnik-install --rollback": ("docs/install.md", "bin/vestnik-install --rollback"),
+    **dict.fromkeys(
+        (*(f"systemctl {verb} vestnik.target" for verb in ("restart", "stop", "start")), VACUUM),
+        ("tests/systemd/entry.py", 'page.read("upgrade.md")'),
+    ),
 }
-"""What is no `vestnik` command: the file that runs it, or that it needs, and what stands there."""
+"""What is no `vestnik` command: the file that runs it, or the page that has it run, and what stands there."""
 
 
 def _vestnik(name: str) -> list[str]:
@@ -34,9 +46,9 @@ def _vestnik(name: str) -> list[str]:
 
 
 def test_the_other_commands_are_run_elsewhere() -> None:
-    """Each command that is not Vestnik's own is run by a test or by CI, or names a unit of ours."""
+    """Each command that is not Vestnik's own is run by a test or by CI, as far as it is not run below."""
     others = {command for name, commands in COMMANDS.items() for command in set(commands) - set(_vestnik(name))}
-    assert others == set(ELSEWHERE)
+    assert others == {*ELSEWHERE, TERMINATE}
     assert page.not_there(ELSEWHERE) == []
     targets = {command.removeprefix("make ") for command in others if command.startswith("make ")}
     makefile = (PROJECT / "Makefile").read_text()
@@ -53,16 +65,22 @@ async def test_the_pages_commands_run(terminal: Terminal, name: str) -> None:
         assert code == 0, (command, printed)
 
 
+async def nothing_is_held(conn: Connection, query: str) -> bool:
+    """Tell whether nobody holds a lock any more."""
+    return await conn.fetch(query) == []
+
+
 async def test_who_holds_a_lock_is_asked_in_sql_that_works(conn: Connection, database_url: str) -> None:
-    """The query of the page lists a transaction that holds a lock on a table of ours, and nothing once it has ended."""
+    """The query of the page lists a transaction that holds a lock on a table of ours until it is ended as it says."""
     (query,) = page.blocks(PAGES["upgrade.md"], "sql")
     other = await connect(database_url)
     try:
-        async with other.transaction():
-            await other.execute("lock table outbox.event in access share mode")
-            (held,) = await conn.fetch(query)
-            found = (held["locked"], held["mode"], held["pid"], held["state"])
-            assert found == ("outbox.event", "AccessShareLock", other.get_server_pid(), "idle in transaction")
-        assert await conn.fetch(query) == []
+        await other.transaction().start()
+        await other.execute("lock table outbox.event in access share mode")
+        (held,) = await conn.fetch(query)
+        found = (held["locked"], held["mode"], held["pid"], held["state"])
+        assert found == ("outbox.event", "AccessShareLock", other.get_server_pid(), "idle in transaction")
+        assert await conn.fetchval(TERMINATE.replace("PID", str(held["pid"])))
+        await until_true(lambda: nothing_is_held(conn, query))
     finally:
         await other.close()

@@ -231,8 +231,10 @@ def back_up_into_a_bucket() -> None:
 
 
 def look_after() -> None:
-    """Do what the runbook says."""
+    """Do what the runbook and the page about upgrades say."""
     facts["runbook"] = entry.runbook()
+    facts["upgrade_page"] = entry.upgrade()
+    facts["states_after_it"] = {unit: one(unit, "ActiveState") for unit in SERVICES}
 
 
 def holds_a_secret(text: bytes) -> bool:

@@ -1,4 +1,4 @@
-"""The entries of docs/runbook.md and docs/health.md on the booted machine: what they give root to type in there."""
+"""What docs/runbook.md, docs/health.md and docs/upgrade.md give root to type in, on the booted machine."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -11,7 +11,7 @@ from tests.systemd.shell import good, one, query, sh
 
 HERE = re.compile(
     r"^(?:\*/5 .+?vestnik  |command\[\w+\]=)?"
-    r"((?:systemctl|journalctl|chgrp|echo|/opt/vestnik/current/bin/vestnik) .+|vestnik worker --once)$"
+    r"((?:systemctl|journalctl|chgrp|echo|vacuumdb|/opt/vestnik/current/bin/vestnik) .+|vestnik worker --once)$"
 )
 UNIT = "vestnik-prune"
 METRICS = Path("/var/lib/prometheus/node-exporter")
@@ -39,7 +39,9 @@ def follow(text: str) -> Done:
 
 def _by(line: str) -> str:
     # cron and NRPE run as users of their own: what the one with the fewest rights may, they may
-    return "runuser -u nobody -- " if line.startswith("/") else ""
+    users = {"/opt/vestnik/current/bin/vestnik": "nobody", "vacuumdb": "postgres"}
+    user = users.get(line.split(maxsplit=1)[0])
+    return f"runuser -u {user} -- " if user else ""
 
 
 def health() -> Done:
@@ -51,6 +53,11 @@ def health() -> Done:
 def runbook() -> Done:
     """Go through the entries of the runbook, each in the state that it is about."""
     return {entry: STATES.get(entry, follow)(text) for entry, text in page.entries(page.read("runbook.md")).items()}
+
+
+def upgrade() -> Done:
+    """Do what docs/upgrade.md has for systemd and PostgreSQL: in the end all runs again."""
+    return follow(page.read("upgrade.md"))
 
 
 def _once_fails(text: str) -> Done:

@@ -250,6 +250,16 @@ def test_a_unit_that_was_given_up_runs_again(facts: Facts) -> None:
     assert entry["systemctl start UNIT"]["code"] == 0
 
 
+def test_the_commands_about_upgrades_run(facts: Facts) -> None:
+    """Each command for systemd or PostgreSQL of docs/upgrade.md ends with 0, and in the end all services run."""
+    assert set(facts["upgrade_page"]) == {
+        *(f"systemctl {verb} vestnik.target" for verb in ("restart", "stop", "start")),
+        "vacuumdb --all --analyze-in-stages",
+    }
+    assert {line: run["printed"] for line, run in facts["upgrade_page"].items() if run["code"] != 0} == {}
+    assert set(facts["states_after_it"].values()) == {"active"}
+
+
 def test_cron_and_monitoring_are_answered(facts: Facts) -> None:
     """While all is well, cron has nothing to mail, monitoring gets a line for each process, and both may ask."""
     printed = [run["printed"] for run in facts["watched"].values()]
