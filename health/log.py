@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import sys
 import threading
 from collections.abc import Iterator
@@ -27,7 +28,7 @@ class Format(StrEnum):
     JSON = "json"
     """One JSON object, for machines."""
     CONSOLE = "console"
-    """Columns, in colour on a terminal, for people."""
+    """Columns, in colour on a terminal unless NO_COLOR is set, for people."""
 
 
 class Sink:
@@ -102,7 +103,7 @@ def bound(
 def _renderer(fmt: Format, stream: TextIO) -> Processor:
     if fmt is Format.JSON:
         return structlog.processors.JSONRenderer(serializer=json.dumps, separators=(",", ":"))
-    return structlog.dev.ConsoleRenderer(colors=stream.isatty())
+    return structlog.dev.ConsoleRenderer(colors=stream.isatty() and not os.environ.get("NO_COLOR"))
 
 
 def _report_crashes() -> None:

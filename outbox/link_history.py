@@ -1,5 +1,6 @@
 """The history of links: what has ended long ago goes, with the chat id in it and with its audit."""
 
+from collections.abc import AsyncIterator
 from datetime import datetime
 
 from outbox.database import Connection
@@ -42,19 +43,20 @@ select (select max(recipient) from page) as last, (select count(*) from gone) as
 """
 
 
-async def prune_links(conn: Connection, before: datetime, *, dry_run: bool = False) -> int:
-    """Take away links that ended before this, each with its audit; return how many."""
-    return await _prune(conn, LINKS, 0, before, dry_run=dry_run)
+def prune_links(conn: Connection, before: datetime, *, dry_run: bool = False) -> AsyncIterator[int]:
+    """Take away links that ended before this, each with its audit; tell of each page how many."""
+    return _prune(conn, LINKS, 0, before, dry_run=dry_run)
 
 
-async def prune_requests(conn: Connection, before: datetime, *, dry_run: bool = False) -> int:
-    """Take away binding requests whose time was over before this; return how many."""
-    return await _prune(conn, REQUESTS, "", before, dry_run=dry_run)
+def prune_requests(conn: Connection, before: datetime, *, dry_run: bool = False) -> AsyncIterator[int]:
+    """Take away binding requests whose time was over before this; tell of each page how many."""
+    return _prune(conn, REQUESTS, "", before, dry_run=dry_run)
 
 
-async def _prune(conn: Connection, sql: str, start: int | str, before: datetime, *, dry_run: bool) -> int:
+async def _prune(
+    conn: Connection, sql: str, start: int | str, before: datetime, *, dry_run: bool
+) -> AsyncIterator[int]:
     """Go through a table page by page, each in a transaction of its own that a dry run undoes."""
-    count = 0
     last: int | str | None = start
     while last is not None:
         transaction = conn.transaction()
@@ -63,5 +65,4 @@ async def _prune(conn: Connection, sql: str, start: int | str, before: datetime,
             last, gone = await conn.fetchrow(sql, last, PAGE, before) or (None, 0)
         finally:
             await (transaction.rollback() if dry_run else transaction.commit())
-        count += gone
-    return count
+        yield gone

@@ -35,11 +35,12 @@ LOWEST_PORT, HIGHEST_PORT = 20_000, 32_767
 
 def free_port() -> int:
     """Pick a TCP port of the loopback interface that is free now, and that nobody else gets by chance."""
-    while True:
-        port = LOWEST_PORT + secrets.randbelow(HIGHEST_PORT - LOWEST_PORT + 1)
+    ports = range(LOWEST_PORT, HIGHEST_PORT + 1)
+    for port in secrets.SystemRandom().sample(ports, len(ports)):
         with socket.socket() as probe, suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port
+    raise RuntimeError(f"no port of 127.0.0.1 from {LOWEST_PORT} to {HIGHEST_PORT} is free")
 
 
 class Postgres:

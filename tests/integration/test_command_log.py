@@ -9,11 +9,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
+import asyncpg
 import pytest
 from structlog.testing import capture_logs
 from typer.testing import CliRunner
 
-from outbox import consumer, operator_action
+from outbox import consumer, link_history, operator_action
 from outbox.operator_action import Action
 from outbox.stuck import Filter
 from tests.integration.inboxes import MESSAGE, notify
@@ -22,6 +23,7 @@ from tests.integration.test_command_dead import MAKE_UNKNOWN
 from tests.integration.test_command_links import ANNA
 from tests.integration.test_dead_letter import die, queue
 from tests.integration.test_fan_out import link
+from workers.command import links
 from workers.command.main import app
 
 OPERATOR = ("--operator", "olga")
@@ -86,7 +88,14 @@ async def a_consumer(stage: Stage) -> None:
 EVENTS = [{"type": "t", "recipients": ["anna"], "dedupe_key": f"k{n}", "request_id": f"r-{n}"} for n in range(3)]
 PEOPLE = [{"recipient": "boris", "name": "Boris", "chat_id": ANNA}, {"recipient": "clara"}]
 LINKS = [{"recipient": "boris", "chat_id": ANNA}, {"recipient": "clara", "chat_id": 31}]
-FILES: dict[str, Sequence[object]] = {"EVENTS": EVENTS, "TWO": EVENTS[:2], "PEOPLE": PEOPLE, "LINKS": LINKS}
+MOVED = [{"recipient": "boris", "chat_id": ANNA}, {"recipient": "anna", "chat_id": 31}]
+FILES: dict[str, Sequence[object]] = {
+    "EVENTS": EVENTS,
+    "TWO": EVENTS[:2],
+    "PEOPLE": PEOPLE,
+    "LINKS": LINKS,
+    "MOVED": MOVED,
+}
 """Files by the word that stands for them in a command."""
 
 ORDERS: dict[str, tuple[Prepare, Sequence[str], Lines]] = {
@@ -231,6 +240,37 @@ async def test_an_order_that_breaks_off_tells_what_it_has_done(stage: Stage, mon
     assert (await operator_action.plan(stage.conn, Action.DISCARD, Filter())).foreseen.changed.total() == 1
 
 
+async def test_a_prune_that_breaks_off_tells_what_is_gone(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the pages of one table those that are gone are told also where the next one fails."""
+    monkeypatch.setattr(link_history, "PAGE", 1)
+    await stage.people({"anna": 1, "boris": 2, "clara": 3})
+    await stage.conn.execute("update outbox.telegram_link set unlinked_at = now()")
+    await stage.conn.execute(REFUSE_TO_LOSE_CLARA)
+    with pytest.raises(asyncpg.RaiseError), capture_logs() as logged:
+        await asyncio.to_thread(CliRunner().invoke, app, ["prune", *NOW], env=stage.environment, catch_exceptions=False)
+    assert [(line["event"], line["count"]) for line in logged] == [("links_pruned", 2)]
+
+
+REFUSE_TO_LOSE_CLARA = """
+create function refuse() returns trigger language plpgsql as $$ begin raise exception 'no'; end $$;
+create trigger refuse before delete on outbox.telegram_link
+for each row when (old.recipient = 'clara') execute function refuse()
+"""
+
+
+@pytest.mark.parametrize("at_once", [1, 2])
+async def test_who_loses_a_chat_and_gets_another_is_counted_once(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    """A link that ended for an import counts once, whether its person's new one is made in the same transaction."""
+    await stage.people({"anna": ANNA})
+    monkeypatch.setattr(links, "AT_ONCE", at_once)
+    assert await ordered(stage, "links", "import", "MOVED", *OPERATOR) == [
+        {"event": "links_imported", "count": 2},
+        {"event": "links_displaced", "count": 1},
+    ]
+
+
 EMIT = ("emit", "t", "--to", "anna", "--json")
 
 
@@ -243,6 +283,19 @@ async def test_lines_go_to_stderr_and_leave_stdout_alone(stage: Stage) -> None:
     columns = stage.run(*EMIT, LOG_FORMAT="console")
     assert (columns.lines, "events_emitted" in columns.err, list(columns.facts)) == ([], True, ["event_id"])
     assert stage.run(*EMIT, LOG_LEVEL="warning").err == ""
+
+
+def without_stderr(stage: Stage) -> Any:
+    """Run a command whose stderr is closed; return the facts that it prints."""
+    command = ["sh", "-c", 'exec "$@" 2>&-', "sh", sys.executable, "-m", "workers", *EMIT]
+    given = {**os.environ, **stage.environment}
+    done = subprocess.run(command, env=given, cwd=PROJECT, stdout=subprocess.PIPE, check=True, timeout=PATIENCE_S)
+    return json.loads(done.stdout)
+
+
+async def test_a_closed_stderr_stops_no_command(stage: Stage) -> None:
+    """Where stderr is closed the lines go nowhere, and stdout is what the command prints."""
+    assert list(without_stderr(stage)) == ["event_id"]
 
 
 def at_a_terminal(stage: Stage, **environment: str) -> str:

@@ -1,5 +1,6 @@
 """The history of links: what has ended goes by age, what holds stays."""
 
+from collections.abc import AsyncIterator
 from datetime import datetime
 
 import pytest
@@ -31,6 +32,11 @@ async def rows(conn: Connection) -> tuple[int, int]:
     return links, audit
 
 
+async def total(pages: AsyncIterator[int]) -> int:
+    """Add up what is told of each page."""
+    return sum([gone async for gone in pages])
+
+
 @pytest.mark.parametrize("page", [1, 2, 100])
 async def test_what_has_ended_goes_with_its_audit(conn: Connection, page: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Links that ended before goes with their audit; what ended later or still holds keeps its own."""
@@ -43,9 +49,9 @@ async def test_what_has_ended_goes_with_its_audit(conn: Connection, page: int, m
     await link.connect(conn, "boris", 6, How.IMPORT)
     assert await rows(conn) == (6, 10)
 
-    assert await link_history.prune_links(conn, before, dry_run=True) == 3
+    assert await total(link_history.prune_links(conn, before, dry_run=True)) == 3
     assert await rows(conn) == (6, 10)
-    assert await link_history.prune_links(conn, before) == 3
+    assert await total(link_history.prune_links(conn, before)) == 3
     assert await rows(conn) == (3, 4)
     found = await link.of_recipient(conn, "anna")
     assert found is not None
@@ -59,6 +65,6 @@ async def test_a_binding_request_goes_when_its_time_is_long_over(conn: Connectio
     await conn.execute("update outbox.binding_request set expires_at = now() - interval '1 day' where recipient < 'c'")
     before = await now(conn)
 
-    assert await link_history.prune_requests(conn, before, dry_run=True) == 2
-    assert await link_history.prune_requests(conn, before) == 2
+    assert await total(link_history.prune_requests(conn, before, dry_run=True)) == 2
+    assert await total(link_history.prune_requests(conn, before)) == 2
     assert await binding.consume(conn, tokens["clara"]) == "clara"

@@ -163,6 +163,30 @@ def test_the_console_shows_the_same_facts() -> None:
     assert "anna" not in stream.getvalue()
 
 
+class Terminal(io.StringIO):
+    """What says of itself that it is a terminal."""
+
+    def isatty(self) -> bool:
+        """Say so."""
+        return True
+
+
+@pytest.mark.parametrize(("given", "coloured"), [(None, True), ("", True), ("1", False)])
+def test_a_terminal_has_colours_unless_it_shall_not(
+    monkeypatch: pytest.MonkeyPatch,
+    given: str | None,
+    coloured: bool,  # noqa: FBT001 (a case)
+) -> None:
+    """Columns on a terminal are in colour, where NO_COLOR is not set to something."""
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    if given is not None:
+        monkeypatch.setenv("NO_COLOR", given)
+    terminal = Terminal()
+    configure("info", "console", "worker", "worker-1", terminal)
+    get_logger().info("delivery_sent")
+    assert ("\x1b[" in terminal.getvalue()) is coloured
+
+
 @pytest.mark.parametrize(
     ("level", "fmt", "name"), [("loud", "json", "LOG_LEVEL"), ("", "json", "LOG_LEVEL"), ("info", "xml", "LOG_FORMAT")]
 )

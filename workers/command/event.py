@@ -42,14 +42,15 @@ class Loaded:
 
     events: Counter[int] = field(default_factory=Counter)
     """How often each event id was given."""
-    new: dict[int, str | None] = field(default_factory=dict)
-    """Events that were not there before, and the request that each comes from."""
+    new: int = 0
+    """Events that were not there before."""
+    last: dict[str, Any] = field(default_factory=dict)
+    """What is known of the last of them."""
     rejected: list[Rejected] = field(default_factory=list)
 
     def log(self) -> None:
         """Log what is new; of a single event what is known of it."""
-        about = [{"event_id": id_, "request_id": request_id} for id_, request_id in self.new.items()][:2]
-        tell("events_emitted", len(self.new), **(about[0] if len(about) == 1 else {}))
+        tell("events_emitted", self.new, **(self.last if self.new == 1 else {}))
 
 
 def emit(  # noqa: PLR0913 (each option by its name)
@@ -131,12 +132,16 @@ async def _load_line(conn: Connection, number: int, text: str, loaded: Loaded) -
 
 
 async def _write(conn: Connection, line: Line, loaded: Loaded) -> int:
-    async with conn.transaction():
-        event_id = await event.emit(conn, **dict(line))
-        new = line.dedupe_key is None or event_id in await event.written(conn, [event_id])
+    if line.dedupe_key is None:
+        event_id, new = await event.emit(conn, **dict(line)), True
+    else:
+        async with conn.transaction():
+            event_id = await event.emit(conn, **dict(line))
+            new = bool(await event.written(conn, [event_id]))
     loaded.events[event_id] += 1
     if new:
-        loaded.new[event_id] = line.request_id
+        loaded.new += 1
+        loaded.last = {"event_id": event_id, "request_id": line.request_id}
     return event_id
 
 

@@ -4,6 +4,7 @@ Who has ordered it is not in it, nor whom it is about: that is kept in PostgreSQ
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from health import get_logger
 from outbox.link import Linked
@@ -18,11 +19,28 @@ def tell(event: str, count: int, **about: object) -> None:
         log.info(event, count=count, **{name: value for name, value in about.items() if value is not None})
 
 
-def tell_linked(linked: Sequence[Linked]) -> None:
-    """Log what linking many has changed."""
-    people = {one.recipient for one in linked}
-    tell("links_imported", sum(not one.renewed or one.turned for one in linked))
-    lost_by_them = sum(one.displaced_chat is not None for one in linked)
-    lost_by_others = sum(one.displaced_recipient not in {None, *people} for one in linked)
-    tell("links_displaced", lost_by_them + lost_by_others)
-    tell("deliveries_skipped", sum(one.skipped for one in linked), reason=Reason.NO_LINK)
+@dataclass(slots=True)
+class LinkTally:
+    """What linking many has changed, in as many transactions as it took."""
+
+    imported: int = 0
+    """Links that are new, or lead to another topic."""
+    displaced: int = 0
+    """Links that ended for them."""
+    skipped: int = 0
+    """Deliveries that waited for these."""
+
+    def add(self, linked: Sequence[Linked]) -> None:
+        """Count what one transaction has changed."""
+        people = {one.recipient for one in linked}
+        self.imported += sum(not one.renewed or one.turned for one in linked)
+        self.displaced += sum(one.displaced_chat is not None for one in linked)
+        # who has got another chat in the same transaction is counted above
+        self.displaced += sum(one.displaced_recipient not in {None, *people} for one in linked)
+        self.skipped += sum(one.skipped for one in linked)
+
+    def log(self) -> None:
+        """Log it, a line for each."""
+        tell("links_imported", self.imported)
+        tell("links_displaced", self.displaced)
+        tell("deliveries_skipped", self.skipped, reason=Reason.NO_LINK)

@@ -10,9 +10,9 @@ from pydantic import BaseModel, ConfigDict
 
 from health import get_logger
 from outbox import binding, link
-from outbox.link import Audited, How, Link, Linked, LinkState, Wanted
+from outbox.link import Audited, How, Link, LinkState, Wanted
 from outbox.outcome import Reason
-from workers.command.fact import tell, tell_linked
+from workers.command.fact import LinkTally, tell
 from workers.command.line import REJECTED, Rejected, keep_rejected, parse, read_lines, tell_rejected
 from workers.command.order import Operator, signature
 from workers.command.output import Json, print_facts, print_json, print_table
@@ -143,15 +143,15 @@ def read_links(file: Path) -> tuple[list[Wanted], list[Rejected]]:
 
 
 async def _import(wanted: Sequence[Wanted], operator: str) -> None:
-    linked = list[Linked]()
+    tally = LinkTally()
     try:
         async with database() as conn:
             for start in range(0, len(wanted), AT_ONCE):
                 some = wanted[start : start + AT_ONCE]
-                linked += await link.connect_all(conn, some, How.IMPORT, reopen=False, operator=operator)
+                tally.add(await link.connect_all(conn, some, How.IMPORT, reopen=False, operator=operator))
     finally:
         # also of an import that broke off: what is linked stays linked
-        tell_linked(linked)
+        tally.log()
 
 
 @links.command()

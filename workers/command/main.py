@@ -2,6 +2,7 @@
 
 import os
 import sys
+from pathlib import Path
 
 import typer
 
@@ -94,6 +95,9 @@ def main() -> None:
 
 def _log() -> None:
     """Log beside what is printed: for people on a terminal, else for the journal, unless LOG_FORMAT says how."""
+    if sys.stderr is None:
+        # whoever has closed it wants no lines, and least of all on stdout
+        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 (for as long as the process lives)
     usual = Format.CONSOLE if sys.stderr.isatty() else Format.JSON
     given = os.environ.get("LOG_LEVEL", "info"), os.environ.get("LOG_FORMAT", usual)
     try:

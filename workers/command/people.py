@@ -9,10 +9,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from health import get_logger
 from outbox import forgotten, recipient
-from outbox.link import Linked
 from outbox.outcome import Reason
 from outbox.recipient import Profile
-from workers.command.fact import tell, tell_linked
+from workers.command.fact import LinkTally, tell
 from workers.command.line import Rejected, parse, read_lines
 from workers.command.output import Json, print_json
 from workers.command.session import database, run
@@ -97,17 +96,17 @@ def read_people(file: Path) -> list[Profile]:
 
 
 async def _save(people: list[Profile]) -> None:
-    count, linked = 0, list[Linked]()
+    count, links = 0, LinkTally()
     try:
         async with database() as conn:
             for start in range(0, len(people), AT_ONCE):
                 saved = await recipient.save(conn, people[start : start + AT_ONCE])
                 count += saved.profiles
-                linked += saved.links
+                links.add(saved.links)
     finally:
         # also of an import that broke off: what is written stays written
         tell("recipients_imported", count)
-        tell_linked(linked)
+        links.log()
 
 
 def forget(who: Annotated[str, typer.Argument(metavar="USER")], *, as_json: Json = False) -> None:

@@ -51,8 +51,10 @@ async def _prune(ages: prune_.Ages, *, dry_run: bool) -> Tidied:
         async with database() as conn:
             before = await prune_.cutoff(conn, ages)
             await prune_.prune(conn, before, dry_run=dry_run, pruned=tidied.pruned)
-            tidied.ended_links = await link_history.prune_links(conn, before.unread, dry_run=dry_run)
-            tidied.binding_requests = await link_history.prune_requests(conn, before.done, dry_run=dry_run)
+            async for gone in link_history.prune_links(conn, before.unread, dry_run=dry_run):
+                tidied.ended_links += gone
+            async for gone in link_history.prune_requests(conn, before.done, dry_run=dry_run):
+                tidied.binding_requests += gone
     finally:
         # also of a run that broke off: what is gone stays gone
         if not dry_run:
