@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import typer
@@ -88,9 +89,18 @@ def main() -> None:
         known, rest = group.split((SettingsError, OutboxError, TelegramError, HealthError))
         if known is None or rest is not None:
             raise
-        _end("; ".join(str(fault) for fault in known.exceptions), Exit.WRONG_SETTINGS)
+        _end("; ".join(str(fault) for fault in _leaves(known)), Exit.WRONG_SETTINGS)
     except OUT_OF_REACH as fault:
         _end(*_words_for(fault))
+
+
+def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
+    """Give what failed in tasks, also in tasks of tasks."""
+    for fault in group.exceptions:
+        if isinstance(fault, BaseExceptionGroup):
+            yield from _leaves(fault)
+        else:
+            yield fault
 
 
 def _log() -> None:
