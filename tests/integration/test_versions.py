@@ -35,22 +35,14 @@ SOME = 20
 
 
 @pytest.fixture
-async def conn(empty_database_url: str) -> AsyncIterator[Connection]:
-    """Connect to a database without the schema."""
-    opened = await connect(empty_database_url)
-    yield opened
-    await opened.close()
-
-
-@pytest.fixture
 async def new(
-    simulator_urls: tuple[str, str], empty_database_url: str, redis_url: str, conn: Connection, tmp_path: Path
+    simulator_urls: tuple[str, str], empty_database_url: str, redis_url: str, empty: Connection, tmp_path: Path
 ) -> Stage:
     """Let this version's commands run on a database without the schema."""
     bot_api, control = simulator_urls
     environment = settings(empty_database_url, redis_url, bot_api)
     notes = {"CATALOG_DIR": str(catalog.write(tmp_path / "catalog")), "LOG_SAMPLE": "1"}
-    made = Stage({**environment, **notes}, tmp_path, control, conn)
+    made = Stage({**environment, **notes}, tmp_path, control, empty)
     await made.order("POST", "reset")
     return made
 
