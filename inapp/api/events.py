@@ -124,7 +124,8 @@ async def _emit(world: World, events: Sequence[NewEvent], place: str) -> list[in
             if (place_in_trace := trace.current()) is not None:
                 await traceparent.bind(conn, place_in_trace)
             ids = [await _emit_one(conn, one, place.format(index)) for index, one in enumerate(events)]
-            new = await event.written(conn, ids)
+            # without a key an event is new
+            new = await event.written(conn, ids) if any(one.dedupe_key for one in events) else ids
     except asyncpg.DeadlockDetectedError:
         raise ApiError(
             Code.UNAVAILABLE, "another transaction emits events with the same dedupe keys: try again", retry_after=1

@@ -304,9 +304,14 @@ async def test_what_an_end_user_changes_is_told(api: ApiStage, conn: Connection)
             await api.post("/api/notifications/read-all", "anna", headers=given)
         await api.put("/api/preferences", "anna", json={"quietHours": {"mode": "off"}}, headers=given)
         await api.delete("/api/telegram/link", "anna", headers=given)
-        for _ in range(2):
-            keyed = {"type": "t", "recipients": ["a"], "dedupeKey": "k"}
-            await api.application("POST", "/api/outbox/events", json=keyed, headers=given)
+        for key in ({}, {"dedupeKey": "k"}, {"dedupeKey": "k"}):
+            one = {"type": "t", "recipients": ["a"], **key}
+            await api.application("POST", "/api/outbox/events", json=one, headers=given)
     facts = [line for line in lines if line["log_level"] == "info"]
-    assert [line["event"] for line in facts] == ["notifications_read", "preferences_changed", "events_emitted"]
+    assert [(line["event"], line.get("count")) for line in facts] == [
+        ("notifications_read", 1),
+        ("preferences_changed", None),
+        ("events_emitted", 1),
+        ("events_emitted", 1),
+    ]
     assert {(line["request_id"], line["trace_id"]) for line in facts} == {("r-1", TRACE)}
