@@ -27,6 +27,8 @@ WORKER = "worker-1"
 GONE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
 NOWHERE = "127.0.0.1:1"
+NEWEST = "0014_traceparent"
+"""The migration that `behind` takes back."""
 
 
 async def well(_: Terminal) -> None:

@@ -8,7 +8,7 @@ import pytest
 from health import CheckName, Status
 from tests import page
 from tests.integration import scene
-from tests.integration.scene import NOWHERE, Scene, both, has, says
+from tests.integration.scene import NEWEST, NOWHERE, Scene, both, has, says
 from tests.integration.terminal import Terminal
 from tests.systemd import entry as on_the_machine
 from tests.unit.test_print_health import put
@@ -32,7 +32,7 @@ ELSEWHERE: page.Elsewhere = {
 
 STATES = "select array_agg(state order by id) from outbox.delivery"
 AT_HOME = "select bool_and(system_identifier = (select system_identifier from pg_control_system())) from outbox.cursor"
-NEWEST = "select count(*) from outbox.migration where number = 14"
+IS_APPLIED = "select count(*) from outbox.migration where number = 14"
 EVENTS = "select count(*) from outbox.event"
 CONSUMERS = "select array_agg(consumer) from outbox.cursor"
 DOCTOR = "vestnik doctor"
@@ -42,8 +42,8 @@ SCENES: Mapping[str, Scene] = {
         both(scene.foreign, scene.behind),
         mend={
             DOCTOR: (1, "vestnik migrate"),
-            "vestnik migrate --check": (1, "0014_traceparent"),
-            "vestnik migrate": (0, "0014_traceparent"),
+            "vestnik migrate --check": (1, NEWEST),
+            "vestnik migrate": (0, NEWEST),
             "vestnik cursor rebase": (0, "1 events were not yet relayed and will be"),
         },
         left={AT_HOME: True},
@@ -54,8 +54,8 @@ SCENES: Mapping[str, Scene] = {
         scene.behind,
         {DOCTOR: (1, "vestnik migrate")},
         mend={
-            "vestnik prune --dry-run": (1, "the schema lacks 0014_traceparent"),
-            "vestnik migrate --check": (1, "0014_traceparent"),
+            "vestnik prune --dry-run": (1, f"the schema lacks {NEWEST}"),
+            "vestnik migrate --check": (1, NEWEST),
         },
     ),
     "VestnikRelayLate": Scene(
@@ -158,7 +158,7 @@ SCENES: Mapping[str, Scene] = {
         },
     ),
     "`out of reach: …`": Scene(has(DATABASE_URL=f"postgresql://a@{NOWHERE}/b"), {DOCTOR: (1, "out of reach")}),
-    "`the schema lacks …: run vestnik migrate`": Scene(scene.behind, left={NEWEST: 1}),
+    "`the schema lacks …: run vestnik migrate`": Scene(scene.behind, left={IS_APPLIED: 1}),
     "`the schema cannot be read: …`": Scene(
         scene.drifted,
         {DOCTOR: (0, "not what the migrations give"), "vestnik migrate --check": (1, "drift: index outbox.lane_lease")},
