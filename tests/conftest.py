@@ -32,6 +32,8 @@ hypothesis_settings.load_profile("vestnik")
 PATIENCES = (
     "outbox.database.CONNECT_TIMEOUT_S",
     "telegram.redis_answer.ANSWER_SECONDS",
+    "workers.fold.LOOK_WITHIN_S",
+    "workers.post.LOOK_WITHIN_S",
     "workers.redis_client.TIMEOUT_S",
 )
 """After so long the product takes a server for away: here it is the machine that is slow."""
