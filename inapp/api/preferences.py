@@ -106,6 +106,7 @@ async def put_preferences(change: PreferencesChange, person: Person, world: Worl
     switches = _read_switches(change, world.catalog)
     language, zone = _read_language(change, world.catalog), _read_zone(change)
     async with world.pool.acquire() as conn, conn.transaction():
+        before = await store.read(conn, person)
         # lanes before people, as everywhere: the language locks no lane
         skipped = await store.switch_all(conn, person, switches) if switches else 0
         await _change_hours(conn, person, change.quiet_hours)
@@ -114,7 +115,8 @@ async def put_preferences(change: PreferencesChange, person: Person, world: Worl
         if "language" in change.model_fields_set:
             await store.set_language(conn, person, language)
         chosen = await store.read(conn, person)
-    log.info("preferences_changed")
+    if chosen != before:
+        log.info("preferences_changed")
     if skipped:
         log.info("deliveries_skipped", reason=Reason.MUTED, count=skipped)
     return answer(_shown(chosen, world.catalog))

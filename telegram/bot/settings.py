@@ -60,7 +60,9 @@ async def switch_category(visit: Visit, category: str, *, enabled: bool) -> None
     types = types_in(visit.catalog, category)
     who = visit.link.recipient
     skipped = await preference.switch(visit.conn, who, category, Channel.TELEGRAM, enabled=enabled, types=types)
-    visit.note("category_switched", "on" if enabled else "off")
+    muted = visit.preferences is not None and f"{Channel.TELEGRAM}/{category}" in visit.preferences.muted
+    if enabled == muted:
+        visit.note("category_switched", "on" if enabled else "off")
     visit.note_skipped(skipped, Reason.MUTED)
 
 
@@ -72,8 +74,7 @@ async def choose_quiet(query: CallbackQuery, visit: Visit) -> Replies:
     if mode not in set(Quiet):
         return _outdated(query, visit, visit.preferences)
     await preference.set_quiet(visit.conn, visit.link.recipient, Quiet(mode))
-    visit.note("preferences_changed")
-    now, chosen = await _again(visit, visit.link.recipient)
+    now, chosen = await _chosen(visit, visit.link.recipient)
     return [_saved(query, now), _redraw(query, now, page.quiet_hours(now, chosen))]
 
 
@@ -85,8 +86,7 @@ async def choose_zone(query: CallbackQuery, visit: Visit) -> Replies:
     if zone is None:
         return _outdated(query, visit, visit.preferences)
     await preference.set_zone(visit.conn, visit.link.recipient, zone)
-    visit.note("preferences_changed")
-    now, chosen = await _again(visit, visit.link.recipient)
+    now, chosen = await _chosen(visit, visit.link.recipient)
     return [_saved(query, now), _redraw(query, now, page.quiet_hours(now, chosen))]
 
 
@@ -99,9 +99,16 @@ async def choose_language(query: CallbackQuery, visit: Visit) -> Replies:
         return _outdated(query, visit, visit.preferences)
     chosen_name = visit.catalog.languages[key].name if key else None
     await preference.set_language(visit.conn, visit.link.recipient, chosen_name)
-    visit.note("preferences_changed")
-    now, chosen = await _again(visit, visit.link.recipient)
+    now, chosen = await _chosen(visit, visit.link.recipient)
     return [_saved(query, now), _redraw(query, now, page.languages(now, chosen))]
+
+
+async def _chosen(visit: Visit, recipient: str) -> tuple[Visit, Preferences]:
+    """Look at what holds now; what was chosen before already is no change."""
+    now, chosen = await _again(visit, recipient)
+    if chosen != visit.preferences:
+        visit.note("preferences_changed")
+    return now, chosen
 
 
 async def _again(visit: Visit, recipient: str) -> tuple[Visit, Preferences]:

@@ -213,10 +213,11 @@ CHAT = {"id": BORIS, "type": "private", "first_name": "B"}
 PERSON = {"id": BORIS, "is_bot": False, "first_name": "B", "language_code": "en"}
 
 
-def tapped(data: str) -> dict[str, object]:
+def tapped(data: str, number: int = 78) -> dict[str, object]:
     """Make the update of a tap."""
     shown = {"message_id": 1, "date": 1_900_000_000, "chat": CHAT, "text": "x"}
-    return update(callback_query={"id": "1", "from": PERSON, "chat_instance": "1", "data": data, "message": shown})
+    query = {"id": "1", "from": PERSON, "chat_instance": "1", "data": data, "message": shown}
+    return {**update(callback_query=query), "update_id": number}
 
 
 def blocked() -> dict[str, object]:
@@ -266,11 +267,22 @@ async def test_a_chat_that_is_taken_over_is_told_with_what_it_skips(bot: BotStag
 
 @pytest.mark.parametrize("data", [f"{keyboard.QUIET}hold", f"{keyboard.ZONE}3", f"{keyboard.LANGUAGE}en"])
 async def test_what_a_person_chooses_in_the_chat_is_told(bot: BotStage, data: str) -> None:
-    """Quiet hours, time zone and language are a line each, as over HTTP."""
+    """Quiet hours, time zone and language are a line each, as over HTTP; the same again is none."""
     await bot.stage.people({"boris": BORIS})
     with capture_logs(processors=[merge_contextvars]) as lines:
-        await bot.desk.reception.take(tapped(data))
+        for number in (78, 79):
+            await bot.desk.reception.take(tapped(data, number))
     assert said(lines) == [("preferences_changed", None, None, "update-78")]
+
+
+@pytest.mark.parametrize("button", [keyboard.OFF, keyboard.MUTE])
+async def test_a_category_that_is_off_is_not_switched_off_again(bot: BotStage, button: str) -> None:
+    """A button of an old message, tapped once more, changes nothing, and nothing is told."""
+    await bot.stage.people({"boris": BORIS})
+    with capture_logs(processors=[merge_contextvars]) as lines:
+        for number in (78, 79):
+            await bot.desk.reception.take(tapped(f"{button}jobs", number))
+    assert said(lines) == [("category_switched", "off", None, "update-78")]
 
 
 async def test_what_a_choice_over_http_skips_is_told(api: ApiStage, conn: Connection) -> None:
@@ -302,7 +314,8 @@ async def test_what_an_end_user_changes_is_told(api: ApiStage, conn: Connection)
     with capture_logs(processors=[merge_contextvars]) as lines:
         for _ in range(2):
             await api.post("/api/notifications/read-all", "anna", headers=given)
-        await api.put("/api/preferences", "anna", json={"quietHours": {"mode": "off"}}, headers=given)
+        for _ in range(2):
+            await api.put("/api/preferences", "anna", json={"quietHours": {"mode": "silent"}}, headers=given)
         await api.delete("/api/telegram/link", "anna", headers=given)
         for key in ({}, {"dedupeKey": "k"}, {"dedupeKey": "k"}):
             one = {"type": "t", "recipients": ["a"], **key}
