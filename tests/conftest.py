@@ -32,7 +32,6 @@ hypothesis_settings.load_profile("vestnik")
 PATIENCES = (
     "outbox.database.CONNECT_TIMEOUT_S",
     "telegram.redis_answer.ANSWER_SECONDS",
-    "workers.fold.LOOK_WITHIN_S",
     "workers.post.LOOK_WITHIN_S",
     "workers.redis_client.TIMEOUT_S",
 )

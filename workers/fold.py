@@ -1,14 +1,12 @@
 """Folding: what follows a lane's head goes in one message with it, where there is much of it."""
 
-import asyncio
-
 from health import get_logger
 from outbox import digest
 from outbox.lane import Claimed
 from outbox.outcome import Reason
 from telegram.digest import MOST_LINES, compose_digest
 from workers.parts import Parts
-from workers.post import LOOK_FAULTS, LOOK_WITHIN_S, Post
+from workers.post import LOOK_FAULTS, Post, looking
 
 log = get_logger()
 
@@ -32,7 +30,7 @@ async def fold(parts: Parts, head: Claimed) -> Post | None:
 async def _following(parts: Parts, head: Claimed, types: frozenset[str]) -> list[Claimed]:
     limit = max(parts.settings.digest_over, MOST_LINES - 1)
     try:
-        async with asyncio.timeout(LOOK_WITHIN_S), parts.pool.acquire() as conn:
+        async with looking(parts) as conn:
             return await digest.following(conn, head, types, limit, MOST_LINES - 1)
     except LOOK_FAULTS as fault:
         log.warning("lane_not_looked_through", type=head.type, error=fault)
@@ -41,7 +39,7 @@ async def _following(parts: Parts, head: Claimed, types: frozenset[str]) -> list
 
 async def _carry(parts: Parts, head: Claimed, post: Post) -> Post:
     try:
-        async with asyncio.timeout(LOOK_WITHIN_S), parts.pool.acquire() as conn:
+        async with looking(parts) as conn:
             carries = await digest.carry(conn, head, post.carried)
     except LOOK_FAULTS as fault:
         # nobody knows whether they are taken: the record gives back those that are

@@ -1,6 +1,8 @@
 """What one attempt sends: the message of its delivery, new or as an edit, or one that lists many."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -8,6 +10,7 @@ import asyncpg
 
 from health import get_logger
 from outbox import live_message, payload
+from outbox.database import Connection
 from outbox.lane import Claimed
 from outbox.live_message import LiveMessage
 from outbox.outcome import Delivered, Reason, Snooze
@@ -86,9 +89,21 @@ async def _find(parts: Parts, claimed: Claimed, key: str, within: timedelta) -> 
     if claimed.chat_id is None:
         return None
     try:
-        async with asyncio.timeout(LOOK_WITHIN_S), parts.pool.acquire() as conn:
+        async with looking(parts) as conn:
             return await live_message.find(conn, claimed.lane_id, key, claimed.chat_id, within)
     except LOOK_FAULTS as fault:
         # a second message is better than none
         log.warning("live_message_not_looked_up", type=claimed.type, error=fault)
         return None
+
+
+@asynccontextmanager
+async def looking(parts: Parts) -> AsyncIterator[Connection]:
+    """Ask PostgreSQL before a message goes, with little patience.
+
+    Raises:
+        LOOK_FAULTS: it did not answer, or not in time.
+
+    """
+    async with asyncio.timeout(LOOK_WITHIN_S), parts.pool.acquire() as conn:
+        yield conn
