@@ -134,17 +134,18 @@ async def torture(pool: Pool, postgres: Postgres, relays: list[Relay], seconds: 
             pool.acquire() as long,
             # open before the first event is written and after the last is read
             held_open(elsewhere, "create temporary table open_elsewhere ()"),
-            asyncio.TaskGroup() as group,
         ):
-            async with long.transaction():
-                late = await event.emit(long, "t", ["late"])
-                for step in relays:
-                    group.create_task(relaying(pool, step, stopping))
-                async with asyncio.TaskGroup() as writers:
-                    for number in range(WRITERS):
-                        writers.create_task(writing(pool, random.Random(number), written, until))
-            written.committed[late] = ["late"]
-            stopping.set()
+            async with asyncio.TaskGroup() as group:
+                async with long.transaction():
+                    late = await event.emit(long, "t", ["late"])
+                    for step in relays:
+                        group.create_task(relaying(pool, step, stopping))
+                    async with asyncio.TaskGroup() as writers:
+                        for number in range(WRITERS):
+                            writers.create_task(writing(pool, random.Random(number), written, until))
+                written.committed[late] = ["late"]
+                stopping.set()
+            # what one of them still held would be no other's to read
             await drain(pool, relays)
     finally:
         await elsewhere.close()
