@@ -39,7 +39,8 @@ ifeq ($(NPM),)
 	@echo "no npm: the tests of the Node clients are left out. On Debian: apt-get install nodejs npm"
 endif
 
-check: lint
+check:
+	$(MAKE) --jobs=3 --output-sync lint clients
 	$(MAKE) test
 ifneq ($(DEBIAN_POSTGRES),)
 ifneq ($(PGBOUNCER),)
