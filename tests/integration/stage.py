@@ -73,7 +73,9 @@ class Watching:
 
     def lines(self, event_name: str | None = None) -> list[dict[str, Any]]:
         """Give the lines of its log, or those that state one fact."""
-        lines = [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
+        # the last one may be half written
+        whole, _, _ = self.log.read_bytes().rpartition(b"\n")
+        lines = [json.loads(line) for line in whole.splitlines() if line.startswith(b"{")]
         return [line for line in lines if event_name in (None, line["event"])]
 
     async def healthy(self) -> None:

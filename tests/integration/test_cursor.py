@@ -143,6 +143,9 @@ async def torture(pool: Pool, postgres: Postgres, relays: list[Relay], seconds: 
                     async with asyncio.TaskGroup() as writers:
                         for number in range(WRITERS):
                             writers.create_task(writing(pool, random.Random(number), written, until))
+                    # it is late only where what came after it has been read
+                    while not await long.fetchval("select exists (select from outbox.notification)"):
+                        pass
                 written.committed[late] = ["late"]
                 stopping.set()
             # what one of them still held would be no other's to read
