@@ -123,7 +123,7 @@ async def test_who_hangs_up_is_given_nothing(
 ) -> None:
     """Events that come after a waiting caller has gone are left for the next one."""
     # time enough, on a busy machine too, to hear of the end of a connection before the next look
-    monkeypatch.setattr(consumers, "LOOK_EVERY_S", 1.0)
+    monkeypatch.setattr(consumers, "LOOK_EVERY_S", 5.0)
     body = {"consumer": "billing", "waitSeconds": 20}
     asked = asyncio.create_task(
         api.session.post(f"{api.url}{PULL}", json=body, headers=api.authorization(token=CONSUMER_SECRET))

@@ -284,11 +284,12 @@ async def test_an_answer_that_does_not_come_in_time_is_unknown(api: BotApi) -> N
     """A timeout after the request has left is no failure that may be repeated."""
     api.will(hangs)
     began = time.monotonic()
-    async with Sender(TOKEN, api.base, timeout=1) as hasty:
+    # time enough, on a busy machine too, for the request to leave
+    async with Sender(TOKEN, api.base, timeout=5) as hasty:
         verdict = await hasty.send(CHAT, TEXT)
     assert verdict.outcome == Unknown(Reason.LOST_ANSWER)
     assert verdict.phase is Phase.SENT
-    assert 1 <= verdict.seconds <= time.monotonic() - began
+    assert 5 <= verdict.seconds <= time.monotonic() - began
 
 
 async def test_a_refused_connection_has_sent_nothing(silent_port: int) -> None:
