@@ -12,6 +12,7 @@ from typing import Any
 
 import jwt
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Dialog, Locator, Page, expect
+from playwright.async_api import Request as Asked
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
@@ -78,6 +79,8 @@ class Bell:
     """What the browser complained of: errors, dialogs, and what the content policy has refused."""
     asked: list[str] = field(default_factory=list)
     """Requests to the API: method and path."""
+    answered: list[str] = field(default_factory=list)
+    """Those of them whose whole answer is there."""
 
     @property
     def button(self) -> Locator:
@@ -203,7 +206,8 @@ class BellStage:
         page.on("console", lambda said: _note(bell, said))
         page.on("pageerror", lambda error: bell.faults.append(str(error)))
         page.on("dialog", lambda dialog: _dismiss(bell, dialog))
-        page.on("request", lambda asked: bell.asked.append(f"{asked.method} {asked.url.removeprefix(self.api)}"))
+        page.on("request", lambda asked: bell.asked.append(_call(asked, self.api)))
+        page.on("requestfinished", lambda asked: bell.answered.append(_call(asked, self.api)))
         given = {"token": self.token(recipient), "src": self.api, **attributes}
         await page.goto(f"{self.origin}/?" + _query({"attributes": given, "html": html or {}}))
         return bell
@@ -211,6 +215,10 @@ class BellStage:
 
 def _query(said: object) -> str:
     return "say=" + json.dumps(said).encode().hex()
+
+
+def _call(asked: Asked, api: str) -> str:
+    return f"{asked.method} {asked.url.removeprefix(api)}"
 
 
 def _note(bell: Bell, said: ConsoleMessage) -> None:

@@ -1,7 +1,8 @@
 """A worker that kills itself at one point: `python -m tests.crash.doomed POINT MARK CONTROL`.
 
 It replaces functions of the product's by ones that die, and is `worker --watch` otherwise. MARK is a file that gets
-the point and the time right before the end; CONTROL is the address of the simulator's control API.
+the point, the time and whose lanes it has just claimed right before the end; CONTROL is the address of the simulator's
+control API.
 """
 
 import asyncio
@@ -37,9 +38,9 @@ class Doom:
     mark: Path
     control: str
 
-    def strike(self) -> None:
+    def strike(self, *claimed: str) -> None:
         """Leave the mark and die."""
-        self.mark.write_text(f"{self.point} {time.time()}")
+        self.mark.write_text(" ".join((self.point, str(time.time()), *claimed)))
         os.kill(os.getpid(), signal.SIGKILL)
 
     async def strike_when_delivered(self) -> None:
@@ -70,7 +71,7 @@ def set_point(doom: Doom) -> None:
         case Point.RELAYED:
             replace(cursor, "advance", lambda advance: _relayed(doom, advance))
         case Point.CLAIMED:
-            replace(lane, "claim_shares", lambda claim: _after(doom, claim, bool))
+            replace(lane, "claim_shares", lambda claim: _claimed(doom, claim))
         case Point.BEFORE_REQUEST:
             replace(Session, "ask", lambda ask: _before_request(doom, ask))
         case Point.REACHED:
@@ -87,6 +88,16 @@ def _after(doom: Doom, step: Step, counts: Callable[[Any], bool]) -> Step:
         if counts(result):
             doom.strike()
         return result
+
+    return wrapped
+
+
+def _claimed(doom: Doom, claim: Step) -> Step:
+    async def wrapped(*given: Any, **named: Any) -> Any:
+        claimed = await claim(*given, **named)
+        if claimed:
+            doom.strike(*(one.recipient for one in claimed))
+        return claimed
 
     return wrapped
 

@@ -17,7 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from health import read as read_health
-from tests.integration.stage import PROJECT, until
+from telegram import redis_answer
+from tests.integration.stage import PATIENCE_S, PROJECT, until
+from workers import redis_client
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,4 +143,6 @@ if __name__ == "__main__":
     # what `worker` imports when it is called; a fork has it already
     for heavy in ("workers.command", "workers.watch", "aiohttp"):
         __import__(heavy)
+    # a Redis that is away refuses at once; one that is silent for a while stands on a slow machine
+    redis_answer.ANSWER_SECONDS = redis_client.TIMEOUT_S = PATIENCE_S
     _serve()

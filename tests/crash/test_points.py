@@ -11,7 +11,7 @@ from tests.crash.catalog import BOTH, HELD, INBOX
 from tests.crash.ledger import Ledger
 from tests.crash.nursery import Nursery
 from tests.crash.point import Point
-from tests.integration.stage import Stage
+from tests.integration.stage import Stage, until_true
 
 PEOPLE = {f"p{number}": 100 + number for number in range(6)}
 AT_ONCE = timedelta(0)
@@ -31,6 +31,15 @@ class Wreck:
     """Deliveries that are recorded as sent."""
     arrived: int
     """Messages that people have got."""
+
+
+# what the dead worker had begun may still commit
+AT_REST = """
+select not exists (
+  select from pg_stat_activity
+  where datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend' and state <> 'idle'
+)
+"""
 
 
 async def look(stage: Stage) -> Wreck:
@@ -59,6 +68,7 @@ async def die_at(point: Point, stage: Stage, cradle: Nursery) -> Wreck:
     doomed = cradle.start("doomed", stage.folder, stage.environment, *command)
     assert await doomed.ended() == KILLED, doomed.log.read_text()
     assert mark.read_text().split()[0] == point
+    await until_true(lambda: stage.conn.fetchval(AT_REST))
     await stage.order("DELETE", "faults")
     return await look(stage)
 

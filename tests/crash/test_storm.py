@@ -95,6 +95,8 @@ async def test_nothing_is_lost_in_a_storm(stage: Stage, cradle: Nursery, pool: P
     ledger, dead = await storm(stage, pool, fleet, start)
     await lease.let_settle(stage.conn, older_than=LEASE)
     for worker in fleet:
+        # the youngest may have begun just now
+        await worker.healthy()
         worker.terminate()
     assert [await worker.ended() for worker in fleet] == [0] * WORKERS
     assert {await worker.ended() for worker in dead} == {KILLED}

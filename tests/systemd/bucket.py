@@ -39,7 +39,7 @@ def back_up(holds_a_secret: Callable[[bytes], bool]) -> dict[str, Any]:
     (command,) = re.findall(r"`(systemctl edit [^`]+)`", page.read(PAGE))
     edited = sh(EDIT.format(command=command))
     seen = _at_work()
-    journal = good(f"journalctl --no-pager --output=cat --unit {UNIT}")
+    journal = good(f"journalctl --sync && journalctl --no-pager --output=cat --unit {UNIT}")
     name = (WROTE.findall(journal) or ["nothing"])[-1]
     fetched = sh(FETCH.format(settings=SETTINGS, fetch=re.sub("(?<=/)vestnik-outbox-.*", name, fetch)))
     return {

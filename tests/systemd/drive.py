@@ -125,7 +125,8 @@ def watch() -> None:
 
 def wait_for(name: str) -> bool:
     """Tell whether worker and API say that they wait for it."""
-    return all(f"waits for {name}" in one(unit, "StatusText") for unit in WAITING)
+    # before it has asked it says "not checked yet"
+    return all(one(unit, "StatusText").startswith(f"starting: waits for {name} (out of reach") for unit in WAITING)
 
 
 def running(unit: str, but: str = "0") -> bool:
@@ -248,7 +249,7 @@ def holds_a_secret(text: bytes) -> bool:
 
 def read_the_journal() -> None:
     """Look where the machine has kept all that was said."""
-    good("journalctl --no-pager --output=cat > /out/journal")
+    good("journalctl --sync && journalctl --no-pager --output=cat > /out/journal")
     journal = Path("/out/journal").read_bytes()
     facts["journal_has"] = [
         word for word in ("worker_started", "bot_started", "api_started") if word.encode() in journal

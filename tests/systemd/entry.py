@@ -79,6 +79,8 @@ def _unit_failed(text: str) -> Done:
     sh(f"systemctl start {UNIT}")
     SETTINGS.unlink()
     refused = sh(f"systemctl start {UNIT}")["code"]
+    # what a unit has said may be on its way to the journal when the unit has ended
+    good("journalctl --sync")
     return {**follow(text), "refused": refused}
 
 
