@@ -41,6 +41,7 @@ async def test_the_same_update_again_changes_and_answers_nothing(bot: BotStage) 
     for _ in range(3):
         await bot.desk.reception.take(update)
     await bot.quiet()
+    await bot.desk.courier.finish(None)
     assert len(await bot.messages(BORIS)) == 1
     assert await bot.linked() == [("boris", BORIS)]
     assert (bot.count("updates_total", kind="message", outcome="repeated")) == 2
