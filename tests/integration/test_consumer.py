@@ -80,15 +80,17 @@ def reader(acked: Counter[tuple[int, str]], limit: int, lease: timedelta) -> Rel
     return step
 
 
+IS_ACKED = "select exists (select from outbox.pull where acked_at is not null)"
+
+
 async def test_every_committed_event_is_acked_once(pool: Pool, postgres: Postgres) -> None:
     """Under late, nested, undone and long transactions three callers ack each committed event once, and no other.
 
     The lease of two of them is over at once: what they pull is handed to others before they ack it.
     """
     acked: Counter[tuple[int, str]] = Counter()
-    written = await torture(
-        pool, postgres, [reader(acked, *how) for how in ((7, AT_ONCE), (90, AT_ONCE), (50, HOUR))], 5.0, least=300
-    )
+    readers = [reader(acked, *how) for how in ((7, AT_ONCE), (90, AT_ONCE), (50, HOUR))]
+    written = await torture(pool, postgres, readers, 5.0, least=300, is_read=IS_ACKED)
 
     wanted = {(id_, recipient) for id_, recipients in written.committed.items() for recipient in recipients}
     assert wanted - acked.keys() == set(), "lost"

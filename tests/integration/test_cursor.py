@@ -122,7 +122,12 @@ async def keep_relaying(conn: Connection, step: Relay, stopping: asyncio.Event) 
                 continue
 
 
-async def torture(pool: Pool, postgres: Postgres, relays: list[Relay], seconds: float, least: int) -> Written:
+RELAYED = "select exists (select from outbox.notification)"
+
+
+async def torture(
+    pool: Pool, postgres: Postgres, relays: list[Relay], seconds: float, *, least: int, is_read: str = RELAYED
+) -> Written:
     """Let writers write beside competing relays; return when all that was committed had its chance to be read."""
     written = Written(least)
     stopping = asyncio.Event()
@@ -144,7 +149,7 @@ async def torture(pool: Pool, postgres: Postgres, relays: list[Relay], seconds: 
                         for number in range(WRITERS):
                             writers.create_task(writing(pool, random.Random(number), written, until))
                     # it is late only where what came after it has been read
-                    while not await long.fetchval("select exists (select from outbox.notification)"):
+                    while not await long.fetchval(is_read):
                         pass
                 written.committed[late] = ["late"]
                 stopping.set()
