@@ -45,7 +45,7 @@ check:
 ifneq ($(DEBIAN_POSTGRES),)
 ifneq ($(PGBOUNCER),)
 	$(MAKE) test POSTGRES=$(DEBIAN_POSTGRES) POOLER=pgbouncer EVERYTHING=
-	$(MAKE) test POSTGRES=$(DEBIAN_POSTGRES) PYTEST_ARGS="-n $(JOBS) --dist worksteal -m direct tests/integration"
+	$(MAKE) test POSTGRES=$(DEBIAN_POSTGRES) PYTEST_ARGS="-n $(JOBS) --dist worksteal -m 'direct and postgres' tests/integration"
 else
 	@echo "no PgBouncer: the second run of the tests goes to PostgreSQL directly. On Debian: apt-get install pgbouncer"
 	$(MAKE) test POSTGRES=$(DEBIAN_POSTGRES) EVERYTHING=

@@ -55,8 +55,16 @@ ELSEWHERE = (
     "test_demo",
     "test_prometheus",
     "test_api_",
+    "test_bench",
+    "test_bucket",
+    "test_log_lines",
+    "test_notify_process",
+    "test_operator_pages",
+    "test_secure_redis",
+    "test_sentinel",
+    "test_span",
 )
-"""Files about Telegram's faults, pages, words and settings: another PostgreSQL changes nothing there."""
+"""Files about Telegram's faults, Redis, S3, pages, words and settings: another PostgreSQL changes nothing there."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
