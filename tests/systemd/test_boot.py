@@ -108,10 +108,14 @@ def test_a_unit_changed_by_hand_is_refused(facts: Facts) -> None:
 
 def test_ready_means_that_both_have_answered(facts: Facts) -> None:
     """Started before PostgreSQL and Redis, a service is activating and its status names what it waits for."""
-    for name in ("postgres", "redis"):
-        assert {found["ActiveState"] for found in facts[f"without_{name}"].values()} == {"activating"}
-        for unit in ("vestnik-worker@1", "vestnik-api"):
-            assert facts[f"without_{name}"][unit]["StatusText"].startswith(f"starting: waits for {name} (out of reach")
+    worker, api = "vestnik-worker@1", "vestnik-api"
+    assert {found["ActiveState"] for found in facts["without_postgres"].values()} == {"activating"}
+    assert {found["ActiveState"] for found in facts["without_redis"].values()} == {"activating"}
+    for unit in (worker, api):
+        assert facts["without_postgres"][unit]["StatusText"].startswith("starting: waits for postgres (out of reach: ")
+    said = "starting: waits for redis (out of reach: nothing is sent)"
+    assert facts["without_redis"][worker]["StatusText"] == said
+    assert facts["without_redis"][api]["StatusText"] == "starting: waits for redis (out of reach)"
 
 
 def test_the_target_starts_what_is_enabled(facts: Facts) -> None:
