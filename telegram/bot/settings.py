@@ -9,7 +9,7 @@ from outbox.channel import Channel
 from outbox.outcome import Reason
 from outbox.preference import Preferences, Quiet
 from telegram.bot import keyboard, page
-from telegram.bot.category import categories_of, types_in
+from telegram.bot.category import categories_of, muted_key, types_in
 from telegram.bot.page import Page
 from telegram.bot.phrase import Phrase
 from telegram.bot.visit import Replies, Reply, Visit, toast
@@ -60,7 +60,7 @@ async def switch_category(visit: Visit, category: str, *, enabled: bool) -> None
     types = types_in(visit.catalog, category)
     who = visit.link.recipient
     skipped = await preference.switch(visit.conn, who, category, Channel.TELEGRAM, enabled=enabled, types=types)
-    muted = visit.preferences is not None and f"{Channel.TELEGRAM}/{category}" in visit.preferences.muted
+    muted = visit.preferences is not None and muted_key(category) in visit.preferences.muted
     if enabled == muted:
         visit.note("category_switched", "on" if enabled else "off")
     visit.note_skipped(skipped, Reason.MUTED)
