@@ -11,7 +11,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from typing import Any
 import aiohttp
 
 from outbox import cursor, lane, record
+from outbox.lane import Claimed
 from telegram.answer import Taken
 from telegram.session import Session
 from tests.crash.point import Point
@@ -71,7 +72,7 @@ def set_point(doom: Doom) -> None:
         case Point.RELAYED:
             replace(cursor, "advance", lambda advance: _relayed(doom, advance))
         case Point.CLAIMED:
-            replace(lane, "claim_shares", lambda claim: _claimed(doom, claim))
+            replace(lane, "claim_shares", lambda claim: _after(doom, claim, bool, _owners))
         case Point.BEFORE_REQUEST:
             replace(Session, "ask", lambda ask: _before_request(doom, ask))
         case Point.REACHED:
@@ -82,24 +83,20 @@ def set_point(doom: Doom) -> None:
             replace(record, "record", lambda write: _after(doom, write, lambda recorded: bool(recorded.won)))
 
 
-def _after(doom: Doom, step: Step, counts: Callable[[Any], bool]) -> Step:
+def _after(
+    doom: Doom, step: Step, counts: Callable[[Any], bool], held: Callable[[Any], list[str]] = lambda _: []
+) -> Step:
     async def wrapped(*given: Any, **named: Any) -> Any:
         result = await step(*given, **named)
         if counts(result):
-            doom.strike()
+            doom.strike(*held(result))
         return result
 
     return wrapped
 
 
-def _claimed(doom: Doom, claim: Step) -> Step:
-    async def wrapped(*given: Any, **named: Any) -> Any:
-        claimed = await claim(*given, **named)
-        if claimed:
-            doom.strike(*(one.recipient for one in claimed))
-        return claimed
-
-    return wrapped
+def _owners(claimed: Sequence[Claimed]) -> list[str]:
+    return [one.recipient for one in claimed]
 
 
 def _is_taken_message(answer: object) -> bool:

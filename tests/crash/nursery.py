@@ -18,7 +18,7 @@ from typing import Any
 
 from health import read as read_health
 from telegram import redis_answer
-from tests.integration.stage import PATIENCE_S, PROJECT, until
+from tests.integration.stage import PATIENCE_S, PROJECT, lines_of, until
 from workers import redis_client
 
 
@@ -51,8 +51,7 @@ class Child:
 
     def lines(self, event_name: str | None = None) -> list[dict[str, Any]]:
         """Give the lines of its log, or those that state one fact."""
-        lines = [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
-        return [line for line in lines if event_name in (None, line["event"])]
+        return lines_of(self.log, event_name)
 
     async def healthy(self) -> None:
         """Wait until its health file says that all is well."""

@@ -62,6 +62,14 @@ class Finished:
         return self.err.removeprefix("vestnik: ").rstrip("\n")
 
 
+def lines_of(log: Path, event_name: str | None = None) -> list[dict[str, Any]]:
+    """Read the log of a process that runs: all lines, or those that state one fact."""
+    # the last one may be half written
+    whole, _, _ = log.read_bytes().rpartition(b"\n")
+    lines = [json.loads(line) for line in whole.splitlines() if line.startswith(b"{")]
+    return [line for line in lines if event_name in (None, line["event"])]
+
+
 @dataclass(frozen=True, slots=True)
 class Watching:
     """A worker that watches."""
@@ -73,10 +81,7 @@ class Watching:
 
     def lines(self, event_name: str | None = None) -> list[dict[str, Any]]:
         """Give the lines of its log, or those that state one fact."""
-        # the last one may be half written
-        whole, _, _ = self.log.read_bytes().rpartition(b"\n")
-        lines = [json.loads(line) for line in whole.splitlines() if line.startswith(b"{")]
-        return [line for line in lines if event_name in (None, line["event"])]
+        return lines_of(self.log, event_name)
 
     async def healthy(self) -> None:
         """Wait until its health file says that all is well."""

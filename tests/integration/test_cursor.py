@@ -17,7 +17,7 @@ from outbox.cursor import Position
 from outbox.database import Connection, Pool, connect
 from outbox.error import ForeignClusterError
 from outbox.fan_out import Route, fan_out
-from tests.integration.stage import PATIENCE_S
+from tests.integration.stage import PATIENCE_S, until_true
 from workers.engine import Postgres
 
 ROUTES = {"t": Route("t", "c", frozenset({Channel.INAPP}))}
@@ -145,12 +145,9 @@ async def torture(
                     late = await event.emit(long, "t", ["late"])
                     for step in relays:
                         group.create_task(relaying(pool, step, stopping))
-                    async with asyncio.TaskGroup() as writers:
-                        for number in range(WRITERS):
-                            writers.create_task(writing(pool, random.Random(number), written, until))
+                    await write_all(pool, written, until)
                     # it is late only where what came after it has been read
-                    while not await long.fetchval(is_read):
-                        pass
+                    await until_true(lambda: long.fetchval(is_read))
                 written.committed[late] = ["late"]
                 stopping.set()
             # what one of them still held would be no other's to read
@@ -164,6 +161,13 @@ async def relaying(pool: Pool, step: Relay, stopping: asyncio.Event) -> None:
     """Relay on a connection of its own."""
     async with pool.acquire() as conn:
         await keep_relaying(conn, step, stopping)
+
+
+async def write_all(pool: Pool, written: Written, until: float) -> None:
+    """Let all writers write."""
+    async with asyncio.TaskGroup() as writers:
+        for number in range(WRITERS):
+            writers.create_task(writing(pool, random.Random(number), written, until))
 
 
 async def writing(pool: Pool, chance: random.Random, written: Written, until: float) -> None:
