@@ -193,12 +193,14 @@ async def _notify(conn: Connection, notifications: Sequence[tuple[int, str, str,
     return recipients
 
 
-# a new lane is due at once when its first delivery is not born skipped
 ADD_LANES = """
-insert into outbox.lane (channel, recipient, due_at, head_type, urgent)
-select channel, recipient, case when head_type is not null then now() end, coalesce(head_type, ''), urgent
-from unnest($1::text[], $2::text[], $3::text[], $4::boolean[]) as a (channel, recipient, head_type, urgent)
+insert into outbox.lane (channel, recipient) select * from unnest($1::text[], $2::text[])
 returning channel, recipient, id
+"""
+
+# of what this transaction has just written
+HEADS = """
+select lane_id, min(id) from outbox.delivery where event_id = any($1::bigint[]) and state = 'pending' group by lane_id
 """
 
 DELIVERY = (
@@ -221,9 +223,8 @@ Key = tuple[Channel, str]
 async def _queue(conn: Connection, deliveries: Sequence[Planned], people: Mapping[str, Person]) -> int:
     if not deliveries:
         return 0
-    works = _works(deliveries)
     known = {key: people[key[1]].lanes[key[0]] for key in {(d.channel, d.recipient) for d in deliveries}}
-    born = await _add_lanes(conn, sorted(key for key, lane_id in known.items() if lane_id is None), works)
+    born = await _add_lanes(conn, sorted(key for key, lane_id in known.items() if lane_id is None))
     lane_ids = {**known, **born}
     # a delivery is born pending, or skipped with its reason and settled in the same moment
     moment = await conn.fetchval("select clock_timestamp()")
@@ -233,29 +234,17 @@ async def _queue(conn: Connection, deliveries: Sequence[Planned], people: Mappin
         for d in deliveries
     ]
     await _copy(conn, "delivery", DELIVERY, rows)
-    added = {lane_id: work for key, work in works.items() if (lane_id := known[key]) is not None}
-    await wake_up.wake(conn, added)
+    heads = dict(await conn.fetch(HEADS, list({d.event_id for d in deliveries})))
+    works: dict[int, Work] = {}
+    for d in deliveries:
+        lane_id = lane_ids[d.channel, d.recipient]
+        if d.skip is None and lane_id is not None:
+            new = Work(heads[lane_id], d.route.type, d.route.urgent, d.expires_at)
+            works[lane_id] = works[lane_id].and_(new) if lane_id in works else new
+    await wake_up.wake(conn, works)
     return len(works)
 
 
-def _works(deliveries: Sequence[Planned]) -> dict[Key, Work]:
-    """Tell of each lane that gets work what its new deliveries are together."""
-    works: dict[Key, Work] = {}
-    for d in deliveries:
-        if d.skip is None:
-            new = Work(d.route.type, d.route.urgent, d.expires_at)
-            before = works.get((d.channel, d.recipient))
-            works[d.channel, d.recipient] = new if before is None else before.and_(new)
-    return works
-
-
-async def _add_lanes(conn: Connection, keys: Sequence[Key], works: Mapping[Key, Work]) -> dict[Key, int]:
-    got = [works.get(key) for key in keys]
-    rows = await conn.fetch(
-        ADD_LANES,
-        [channel for channel, _ in keys],
-        [recipient for _, recipient in keys],
-        [None if work is None else work.type for work in got],
-        [work is not None and work.urgent for work in got],
-    )
+async def _add_lanes(conn: Connection, keys: Sequence[Key]) -> dict[Key, int]:
+    rows = await conn.fetch(ADD_LANES, [channel for channel, _ in keys], [recipient for _, recipient in keys])
     return {(channel, recipient): id_ for channel, recipient, id_ in rows}

@@ -11,9 +11,10 @@ from outbox.database import Connection, Pool, connect
 from outbox.event import emit
 from outbox.lane import Claimed
 from outbox.outcome import Delivered
+from tests.integration.runs import standing
 from tests.integration.stage import PATIENCE_S
 from tests.integration.test_fan_out import ROUTES
-from tests.integration.test_lane import blocked, claim, claim_one, end, queue, standing
+from tests.integration.test_lane import blocked, claim, claim_one, end, queue
 
 
 @pytest.fixture

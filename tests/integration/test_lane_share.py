@@ -14,18 +14,24 @@ from outbox.rotation import Rotation
 from tests.integration.stage import PATIENCE_S
 from tests.integration.test_lane import claim, claim_one, end, ended
 
-# one lane with one delivery for each recipient, as the relay leaves them
+# one lane with one delivery for each recipient, as the relay leaves them, in runs of ten
 FILL = """
 with born as (
-  insert into outbox.lane (channel, recipient, due_at, head_type)
-  select 'telegram', $1 || '-' || n, now() - interval '1 hour' * random(), $1 from generate_series(1, $2::integer) n
+  insert into outbox.lane (channel, recipient, busy)
+  select 'telegram', $1 || '-' || n, true from generate_series(1, $2::integer) n
   returning id, recipient
 ),
 event as (
   insert into outbox.event (type, recipients) select $1, array[recipient] from born returning id, recipients[1]
+),
+waits as (
+  insert into outbox.delivery (event_id, lane_id, channel, recipient, state)
+  select e.id, b.id, 'telegram', b.recipient, 'pending' from born b join event e on e.recipients = b.recipient
+  returning id, lane_id
 )
-insert into outbox.delivery (event_id, lane_id, channel, recipient, state)
-select e.id, b.id, 'telegram', b.recipient, 'pending' from born b join event e on e.recipients = b.recipient
+insert into outbox.run (type, urgent, due_at, lanes, heads)
+select $1, false, now() - interval '1 hour' * random(), array_agg(lane_id), array_agg(id)
+from (select id, lane_id, row_number() over (order by random()) / 10 as part from waits) w group by part
 """
 
 
