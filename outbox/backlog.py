@@ -36,16 +36,24 @@ class Backlog:
 
 DELIVERIES = """
 select channel, state, count(*), extract(epoch from now() - min(settled_at))::float8 as oldest_seconds
-from outbox.delivery where phase = 'open' group by 1, 2
+from (
+  select d.channel, d.settled_at,
+    case when d.id = any(array(select delivery_id from outbox.sending)) then 'sending' else d.state end as state
+  from outbox.delivery d where d.phase = 'open'
+) d group by 1, 2
 union all
 select channel, state, count(*), extract(epoch from now() - min(settled_at))::float8
-from outbox.delivery where phase = 'stuck' group by 1, 2
+from outbox.delivery where stuck group by 1, 2
 """
 
+# lanes that have gone into a run, and those that are due and have not yet
 LANES = """
-select channel, count(*) filter (where due_at <= now()) as due,
-  extract(epoch from now() - min(due_at))::float8 as seconds
-from outbox.lane where due_at is not null group by 1
+select channel, sum(lanes)::bigint as due, extract(epoch from now() - min(due_at))::float8 as seconds
+from (
+  select channel, due_at, cardinality(lanes) as lanes from outbox.run where lease_until is null and due_at <= now()
+  union all
+  select channel, due_at, (due_at <= now())::integer from outbox.lane where due_at is not null
+) l group by 1
 """
 
 # the oldest event beyond the cursor, and that of each transaction that was open when the cursor passed
@@ -68,7 +76,9 @@ select
 REST = """
 select
   (select count(*) from outbox.scheduled) as scheduled,
-  (select count(*) from outbox.lane where lease_until is not null) as leased,
+  (
+    select count(*) from outbox.sending s join outbox.delivery d on d.id = s.delivery_id where d.phase = 'open'
+  ) as leased,
   (select count(*) from outbox.attempt where resent) as possible_duplicates,
   (select moved_at from outbox.cursor where consumer = 'relay') as moved_at
 """

@@ -6,7 +6,7 @@ head of each lane. Whatever ends an attempt carries the run's id as its token; w
 Everybody locks in this order: leased runs, lanes in the order of their ids, deliveries. A claim waits for nobody.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 

@@ -33,7 +33,8 @@ class Action(StrEnum):
 
 # dead -> pending
 REPLAY = """
-update outbox.delivery set state = 'pending', reason = null, attempts = 0, due_at = now(), settled_at = null, back = true
+update outbox.delivery set state = 'pending', reason = null, attempts = 0, due_at = now(), settled_at = null,
+  back = true
 where id = any($1::bigint[]) and state = 'dead' and settled_at <= $2 returning id
 """
 

@@ -14,9 +14,6 @@ from datetime import timedelta
 from outbox.database import Connection
 from outbox.lane import LEASE, Claimed
 
-SENDING = "select unnest(r.heads) from outbox.run r where r.lease_until is not null"
-"""The heads of what is being sent."""
-
 LOCK = """
 select id, heads from outbox.run where id = any($1::bigint[]) and lease_until is not null order by id for no key update
 """
@@ -111,4 +108,3 @@ async def take_ended(conn: Connection, limit: int, *, lease: timedelta = LEASE) 
         busy = {claimed.token for claimed in taken}
         await end(conn, (), [run["id"] for run in runs if run["id"] not in busy])
     return taken
-

@@ -59,7 +59,7 @@ with stuck as (
     d.attempts, d.settled_at,
     extract(epoch from now() - d.settled_at)::float8 as age_seconds, coalesce(d.expires_at <= now(), false) as late
   from outbox.delivery d join outbox.event e on e.id = d.event_id
-  where d.phase = 'stuck' and d.state = $1
+  where d.stuck and d.state = $1
     and ($2::bigint[] is null or d.id = any($2)) and ($3::text is null or e.type = $3)
     and ($4::text is null or d.recipient = $4) and ($5::text is null or d.reason = $5)
     and ($6::timestamptz is null or d.settled_at <= $6) and ($7::timestamptz is null or d.settled_at >= $7)

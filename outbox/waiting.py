@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from outbox import run
 from outbox.channel import Channel
 from outbox.database import Connection
 from outbox.lane import lock
@@ -70,16 +69,12 @@ async def _lock_open(conn: Connection, lanes: Collection[int]) -> list[int]:
     return [row["id"] for row in await conn.fetch(LOCK_OPEN, list(lanes))]
 
 
-WAITS = "d.state = 'pending' and d.id <> all(array(" + run.SENDING + "))"
-
 # pending -> skipped: all that waits behind a chat that cannot be written to
-SKIP = (
-    """
+SKIP = """
 update outbox.delivery d set state = 'skipped', reason = $2, settled_at = now()
-where d.id = any($1::bigint[]) and """
-    + WAITS
-    + " returning d.lane_id"
-)
+where d.id = any($1::bigint[]) and d.state = 'pending' and d.id <> all(array(select delivery_id from outbox.sending))
+returning d.lane_id
+"""
 
 
 async def skip(conn: Connection, reasons: Mapping[int, str]) -> Counter[int]:
@@ -92,15 +87,12 @@ async def skip(conn: Connection, reasons: Mapping[int, str]) -> Counter[int]:
 
 
 # pending -> skipped: what the person does not want any more
-SKIP_TYPES = (
-    """
+SKIP_TYPES = """
 update outbox.delivery d set state = 'skipped', reason = $3, settled_at = now()
-where d.id = any($1::bigint[]) and (
-  select e.type from outbox.event e where e.id = d.event_id
-) = any($2::text[]) and """
-    + WAITS
-    + " returning d.id"
-)
+where d.id = any($1::bigint[]) and d.state = 'pending' and d.id <> all(array(select delivery_id from outbox.sending))
+  and (select e.type from outbox.event e where e.id = d.event_id) = any($2::text[])
+returning d.id
+"""
 
 
 async def skip_types(conn: Connection, lanes: Collection[int], types: Collection[str], reason: str) -> int:

@@ -82,13 +82,14 @@ class Recorder:
             try:
                 async with watching_postgres(self._parts.health), self._parts.pool.acquire() as conn:
                     recorded = await record.record(conn, finishes, over)
-                self._left.subtract(ended)
-                for token in over:
-                    del self._left[token]
-                return recorded
+                break
             except (PostgresOutOfReachError, asyncpg.TransactionRollbackError, asyncpg.QueryCanceledError):
                 # away, or chosen as the victim of a deadlock or a time-out: nothing was written
                 await backoff.wait()
+        self._left.subtract(ended)
+        for token in over:
+            del self._left[token]
+        return recorded
 
 
 def count(parts: Parts, finishes: Sequence[Finish], recorded: Recorded) -> None:

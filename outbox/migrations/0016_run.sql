@@ -24,6 +24,12 @@ alter table outbox.run alter column heads set storage plain;
 create index run_queued on outbox.run (channel, urgent, type, due_at, id) where lease_until is null;
 create index run_leased on outbox.run (lease_until) where lease_until is not null;
 
+create view outbox.sending as
+select r.id as token, r.lease_until, h.lane_id, h.head as delivery_id
+from outbox.run r cross join lateral unnest(r.lanes, r.heads) h (lane_id, head)
+where r.lease_until is not null;
+comment on view outbox.sending is 'Heads of lanes that a worker has claimed: those of them that are pending are being sent.';
+
 -- None of these is in an index: a lane that wakes or goes idle touches none.
 alter table outbox.lane add column busy boolean not null default false;
 alter table outbox.lane add column head bigint not null default 0;

@@ -24,6 +24,9 @@ create function public.watch_delivery() returns trigger language plpgsql as $$
 declare
   was text := case when tg_op = 'INSERT' then 'born' else old.state end;
 begin
+  if was = 'pending' and exists (select from outbox.sending s where s.delivery_id = new.id) then
+    was := 'sending';
+  end if;
   if was <> new.state and not exists (select from public.move m where m.old = was and m.new = new.state) then
     raise exception 'illegal move: % -> %', was, new.state;
   end if;

@@ -1,16 +1,18 @@
 """Where lanes and deliveries stand, as runs say it, and what a test does to runs."""
 
 from collections.abc import Collection
+from datetime import timedelta
 
+from outbox import lane
 from outbox.database import Connection
 
-SENDING = "(d.state = 'sending' or d.id in (select unnest(heads) from outbox.run where lease_until is not null))"
-"""Of a delivery `d`: it is being sent, as head of its lane or carried by the message of another."""
-
-STATE = "case when d.state = 'pending' and " + SENDING + " then 'sending' else d.state end"
-"""Of a delivery `d`: its state, as whoever looks at it sees it."""
-
-STATES = "select " + STATE + " as state, d.reason from outbox.delivery d order by d.id"
+STATES = """
+select d.recipient, d.reason,
+  case when d.state = 'pending' and d.id in (select delivery_id from outbox.sending) then 'sending' else d.state end
+    as state
+from outbox.delivery d order by d.id
+"""
+"""All deliveries, in the states that whoever looks at them sees."""
 
 
 async def states(conn: Connection) -> list[tuple[str, str | None]]:
@@ -87,3 +89,32 @@ from old o cross join unnest(o.lanes, o.heads) h (lane_id, head) join outbox.lan
 async def due_longer(conn: Connection, recipients: Collection[str]) -> None:
     """Let the lanes of these people have been due for an hour longer than the others."""
     await conn.execute(SPLIT, list(recipients))
+
+
+async def hurry(conn: Connection, *recipients: str) -> None:
+    """Let something urgent wait in lanes of these people, which stand in runs."""
+    async with conn.transaction():
+        ids = [
+            row["id"]
+            for row in await conn.fetch("select id from outbox.lane where recipient = any($1::text[])", recipients)
+        ]
+        await lane.lock(conn, ids)
+        await conn.execute("update outbox.lane set last_urgent = $2 where id = any($1::bigint[])", ids, 2**62)
+        await conn.execute("select outbox.hurry($1)", ids)
+
+
+async def wait(conn: Connection, how_long: timedelta, recipient: str | None = None) -> None:
+    """Let lanes that are due wait for a later time, or somebody's."""
+    await due_longer(conn, [])
+    await conn.execute(
+        """
+        with gone as (
+          delete from outbox.run r where r.lease_until is null and (
+            $2::text is null or (select recipient from outbox.lane where id = r.lanes[1]) = $2
+          ) returning lanes
+        )
+        update outbox.lane set busy = false, due_at = now() + $1::interval from gone where id = any(gone.lanes)
+        """,
+        how_long,
+        recipient,
+    )

@@ -54,7 +54,7 @@ async def test_few_are_counted(conn: Connection) -> None:
         " from (values ('boris', 'dead'), ('clara', 'unknown'), ('dina', 'sent')) s (recipient, state)"
         " where delivery.recipient = s.recipient"
     )
-    await conn.execute("update outbox.lane set due_at = now() - interval '2 hours' where recipient = 'egor'")
+    await conn.execute("update outbox.run set due_at = now() - interval '2 hours' where lease_until is null")
     await emit(conn, "login.code", ["anna"])
     await conn.execute("update outbox.event set created_at = now() - interval '1 hour'")
     asked, seen = await backlog.look(conn), await gauge.look(conn, Gauge(), NOW)

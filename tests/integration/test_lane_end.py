@@ -6,7 +6,7 @@ from outbox.decision import Policy
 from outbox.event import emit
 from outbox.link import LinkState
 from outbox.outcome import Delivered, Reason, Reject, Retry
-from tests.integration.runs import STATE, lose, standing
+from tests.integration.runs import STATES, lose, standing
 from tests.integration.test_fan_out import relay_all
 from tests.integration.test_lane import HOUR, OVER, claim, claim_one, end, ended, queue
 
@@ -89,8 +89,8 @@ async def test_a_blocked_chat_gets_nothing_more(conn: Connection) -> None:
     recorded = await record.record(conn, [ended(anna, Reject(Reason.BLOCKED), link=LinkState.BLOCKED)])
     assert recorded.won == {anna.delivery_id}
     assert recorded.links.skipped == {"blocked": 2}
-    rows = await conn.fetch("select d.recipient, " + STATE + ", d.reason from outbox.delivery d order by d.recipient, d.id")
-    assert [tuple(row) for row in rows] == [
+    rows = sorted(await conn.fetch(STATES), key=lambda row: row["recipient"])
+    assert [(row["recipient"], row["state"], row["reason"]) for row in rows] == [
         ("anna", "dead", "blocked"),
         ("anna", "skipped", "blocked"),
         ("anna", "skipped", "blocked"),

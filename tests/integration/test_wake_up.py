@@ -29,7 +29,9 @@ async def test_waking_does_not_shorten_a_wait(conn: Connection) -> None:
     assert await standing(conn) == "waiting"
 
 
-PUT_BACK = "update outbox.delivery set state = 'pending', reason = null, settled_at = null, back = true where state = 'dead'"
+PUT_BACK = (
+    "update outbox.delivery set state = 'pending', reason = null, settled_at = null, back = true where state = 'dead'"
+)
 
 
 async def lane_now(conn: Connection) -> tuple[str, str, bool]:
