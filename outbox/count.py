@@ -56,7 +56,8 @@ async def count(conn: Connection) -> Counted | None:
         sampled = await sample.take(conn, WITHIN)
         if sampled is None:
             return None
-        # not fewer than were counted
+        # what is being sent is pending in its row; and not fewer than were counted
+        sampled -= Counter({(channel, "pending"): n for (channel, state), n in counts.items() if state == State.SENDING})
         counts |= Counter({key: number for key, number in sampled.items() if key[1] in many})
     oldest = {row["channel"]: row["seconds"] for row in stuck if row["state"] == State.DEAD}
     return Counted(_by_channel(counts), sorted(many), oldest)

@@ -35,9 +35,9 @@ with recursive kind as (
 few as materialized (select urgent, type, count(*) over () < $2 as few from kind)
 select k.urgent, k.type, r.wait, r.lanes
 from few k cross join lateral (
-  select greatest(min(due_at) - now(), interval '0') as wait, coalesce(least(
-      sum(cardinality(lanes)) filter (where due_at <= now()), case when k.few or k.urgent then $2 else 1 end
-    ), 0)::bigint as lanes
+  select greatest(min(due_at) - now(), interval '0') as wait, least(
+      coalesce(sum(cardinality(lanes)) filter (where due_at <= now()), 0), case when k.few or k.urgent then $2 else 1 end
+    )::bigint as lanes
   from (
     select due_at, lanes from outbox.run r
     where r.channel = $1 and r.lease_until is null and r.urgent = k.urgent and r.type = k.type

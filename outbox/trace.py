@@ -88,7 +88,10 @@ from outbox.operator_action o join outbox.delivery d on d.id = o.delivery_id whe
 union all
 select coalesce(d.settled_at, now()), case when d.settled_at is null then 'stands' else 'settled' end, d.event_id,
   d.id, d.channel, d.recipient,
-  case when d.state = 'pending' and d.id = any(array(select delivery_id from outbox.sending)) then 'sending' else d.state end,
+  case
+    when d.state = 'pending' and d.id = any(array(select delivery_id from outbox.sending)) then 'sending'
+    else d.state
+  end,
   d.reason, null, null, false, null
 from outbox.delivery d where d.event_id = any($1::bigint[])
 ) s

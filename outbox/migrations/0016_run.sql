@@ -122,7 +122,7 @@ language sql stable as $$
 $$;
 comment on function outbox.first_open is 'The first open delivery of a lane: of those that came back, and of those from its head on.';
 
-create function outbox.put_on(lanes bigint[]) returns integer
+create function outbox.put_on(lanes bigint[], due_since timestamptz default now()) returns integer
 language plpgsql as $$
 #variable_conflict use_column
 declare
@@ -167,48 +167,62 @@ begin
     count(*) filter (where due_at > now() and due_at = ready_at)
   into busy_lanes, first, types, urgents, paced from next where head is not null;
   if busy_lanes is not null then
-    perform outbox.queue(busy_lanes, first, types, urgents);
+    perform outbox.queue(busy_lanes, first, types, urgents, due_since);
   end if;
   return paced;
 end $$;
 comment on function outbox.put_on is 'Put lanes that stand nowhere into runs, let them wait or be idle, by what comes first in each; returns how many only their chat''s pace holds back. The caller has locked them in an earlier statement.';
 
-create function outbox.hurry(lanes bigint[]) returns void
+create function outbox.take_out(lane_id bigint) returns timestamptz
 language plpgsql as $$
 #variable_conflict use_column
 declare
-  hurried bigint;
-  first bigint;
+  sent bigint;
   found_in bigint;
+  due_since timestamptz;
 begin
-  -- those who move lanes from run to run take turns: they lock several
+  -- more often than anybody can be in the way
+  for attempt in 1..100 loop
+    select d.id into sent from outbox.sending s cross join lateral (
+      select id from outbox.delivery where id = s.delivery_id and phase = 'open' limit 1
+    ) d where s.lane_id = take_out.lane_id limit 1;
+    if sent is not null then
+      -- it goes on; whoever ends it comes before us, or waits for us and sees then what we have changed
+      perform from outbox.delivery d where d.id = sent and d.phase = 'open' for no key update;
+      continue when not found;
+      return null;
+    end if;
+    select r.id, r.due_at into found_in, due_since from outbox.run r
+    where r.lease_until is null and take_out.lane_id = any(r.lanes) limit 1 for update;
+    -- a claim has moved it meanwhile
+    continue when not found;
+    update outbox.run r set
+      lanes = array(select h.lane_id from unnest(r.lanes, r.heads) h (lane_id, head) where h.lane_id <> take_out.lane_id),
+      heads = array(select h.head from unnest(r.lanes, r.heads) h (lane_id, head) where h.lane_id <> take_out.lane_id)
+    where r.id = found_in;
+    delete from outbox.run r where r.id = found_in and cardinality(r.lanes) = 0;
+    return due_since;
+  end loop;
+  return null;
+end $$;
+comment on function outbox.take_out is 'Take a lane out of the run in which it waits; returns since when it has been due, or null where its head is being sent. The caller has locked the lane.';
+
+create function outbox.move_on(lanes bigint[]) returns void
+language plpgsql as $$
+declare
+  lane_id bigint;
+  due_since timestamptz;
+begin
+  -- those who take lanes out of runs take turns: each locks several runs
   perform pg_advisory_xact_lock(7501166); -- "run" in ASCII
-  foreach hurried in array lanes loop
-    -- more often than anybody can be in the way: then it goes with the others
-    for attempt in 1..100 loop
-      select outbox.first_open(l.id, l.head) into first from outbox.lane l where l.id = hurried;
-      exit when first is null;
-      -- whoever claims or ends it now is waited for, and then another one may be first
-      perform from outbox.delivery d where d.id = first and d.phase = 'open' for no key update;
-      continue when not found;
-      -- what is being sent goes on, and whoever ends it waits for us and looks what is urgent
-      exit when exists (select from outbox.run r where r.lease_until is not null and first = any(r.heads));
-      select r.id into found_in from outbox.run r
-      where r.lease_until is null and hurried = any(r.lanes) limit 1 for update;
-      -- a claim has moved it meanwhile
-      continue when not found;
-      exit when (select r.urgent from outbox.run r where r.id = found_in);
-      update outbox.run r set
-        lanes = array(select a.lane_id from unnest(r.lanes, r.heads) a (lane_id, head) where a.lane_id <> hurried),
-        heads = array(select a.head from unnest(r.lanes, r.heads) a (lane_id, head) where a.lane_id <> hurried)
-      where r.id = found_in;
-      delete from outbox.run r where r.id = found_in and cardinality(r.lanes) = 0;
-      perform outbox.queue(array[hurried], array[first], array[''], array[true]);
-      exit;
-    end loop;
+  foreach lane_id in array lanes loop
+    due_since := outbox.take_out(lane_id);
+    if due_since is not null then
+      perform outbox.put_on(array[lane_id], due_since);
+    end if;
   end loop;
 end $$;
-comment on function outbox.hurry is 'Move lanes that something urgent waits in into urgent runs. The caller has locked them.';
+comment on function outbox.move_on is 'Look anew where lanes belong that wait in runs, by what stands in them now; what is being sent is left alone. The caller has locked them.';
 
 -- what 0015 has begun: lanes that got deliveries in this transaction
 create or replace function outbox.wake_lanes(
@@ -268,7 +282,7 @@ begin
   if hurried is not null then
     update outbox.lane l set last_urgent = outbox.last_urgent(l.id, heads[a.place])
     from unnest(hurried) a (place) where l.id = any(array[lane_ids[a.place]]);
-    perform outbox.hurry(array_agg(lane_ids[place])) from unnest(hurried) a (place);
+    perform outbox.move_on(array_agg(lane_ids[place])) from unnest(hurried) a (place);
   end if;
 end $$;
 comment on function outbox.wake_lanes is 'Wake lanes that got deliveries in this transaction: of each, in the order of their ids, the first of these, its type, whether one is urgent, and when the first expires.';
@@ -287,9 +301,9 @@ create function outbox.requeue(lanes bigint[]) returns void
 language plpgsql as $$
 #variable_conflict use_column
 declare
+  looked_for constant integer := 50;
   hurried bigint[];
 begin
-  -- in a run it is looked at when its turn comes, or when its attempt ends
   with before as materialized (
     select id, head, last_urgent from outbox.lane where id = any(requeue.lanes)
   ), urgent as (
@@ -299,10 +313,14 @@ begin
     returning l.id, l.busy and b.last_urgent < u.id as grew
   )
   select array_agg(id) filter (where grew) into hurried from urgent;
-  if hurried is not null then
-    perform outbox.hurry(hurried);
-  end if;
   perform outbox.put_on(array(select id from outbox.lane where id = any(requeue.lanes) and not busy));
+  -- Where there are many, only what cannot wait is looked for: the others are passed on when their turn comes.
+  if cardinality(requeue.lanes) <= looked_for then
+    hurried := array(select id from outbox.lane where id = any(requeue.lanes) and busy order by id);
+  end if;
+  if hurried <> '{}' then
+    perform outbox.move_on(hurried);
+  end if;
 end $$;
 comment on function outbox.requeue is 'Put lanes right in which deliveries have come back or were ended. The caller has locked them in an earlier statement.';
 
@@ -656,8 +674,10 @@ begin
   on conflict (digest) do update set forgotten_at = excluded.forgotten_at;
 end $$;
 
-revoke all on function outbox.queue, outbox.first_open, outbox.last_urgent, outbox.put_on, outbox.hurry, outbox.wake_lanes,
+revoke all on function outbox.queue, outbox.first_open, outbox.last_urgent, outbox.put_on, outbox.take_out, outbox.move_on,
+  outbox.wake_lanes,
   outbox.requeue, outbox.promote, outbox.claim, outbox.ready_after, outbox.end_attempts from public;
-grant execute on function outbox.queue, outbox.first_open, outbox.last_urgent, outbox.put_on, outbox.hurry, outbox.wake_lanes,
+grant execute on function outbox.queue, outbox.first_open, outbox.last_urgent, outbox.put_on, outbox.take_out, outbox.move_on,
+  outbox.wake_lanes,
   outbox.requeue, outbox.promote, outbox.claim, outbox.ready_after, outbox.end_attempts to outbox_worker;
 grant usage on sequence outbox.run_id_seq to outbox_worker;
