@@ -57,7 +57,9 @@ async def count(conn: Connection) -> Counted | None:
         if sampled is None:
             return None
         # what is being sent is pending in its row; and not fewer than were counted
-        sampled -= Counter({(channel, "pending"): n for (channel, state), n in counts.items() if state == State.SENDING})
+        sampled -= Counter(
+            {(channel, "pending"): n for (channel, state), n in counts.items() if state == State.SENDING}
+        )
         counts |= Counter({key: number for key, number in sampled.items() if key[1] in many})
     oldest = {row["channel"]: row["seconds"] for row in stuck if row["state"] == State.DEAD}
     return Counted(_by_channel(counts), sorted(many), oldest)
@@ -71,7 +73,7 @@ from (
   from (
     (
       select r.channel, r.lease_until is not null as leased, h.lane_id, h.head
-      from (select channel, lease_until, lanes, heads from outbox.run limit $1) r
+      from (select channel, lease_until, lanes, heads from outbox.run order by id limit $1) r
       cross join lateral unnest(r.lanes, r.heads) h (lane_id, head) limit $1
     )
     union all

@@ -36,7 +36,8 @@ few as materialized (select urgent, type, count(*) over () < $2 as few from kind
 select k.urgent, k.type, r.wait, r.lanes
 from few k cross join lateral (
   select greatest(min(due_at) - now(), interval '0') as wait, least(
-      coalesce(sum(cardinality(lanes)) filter (where due_at <= now()), 0), case when k.few or k.urgent then $2 else 1 end
+      coalesce(sum(cardinality(lanes)) filter (where due_at <= now()), 0),
+      case when k.few or k.urgent then $2 else 1 end
     )::bigint as lanes
   from (
     select due_at, lanes from outbox.run r

@@ -1,3 +1,4 @@
+-- breaking
 -- Runs: lanes that are due or being sent, many in one row. See docs/decisions/0026-runs.md.
 set local lock_timeout = '5s';
 set local statement_timeout = '1h';
@@ -123,7 +124,8 @@ $$;
 comment on function outbox.first_open is 'The first open delivery of a lane: of those that came back, and of those from its head on.';
 
 create function outbox.put_on(lanes bigint[], due_since timestamptz default now()) returns integer
-language plpgsql as $$
+language plpgsql set search_path = pg_catalog, pg_temp
+as $$
 #variable_conflict use_column
 declare
   busy_lanes bigint[];
@@ -174,7 +176,8 @@ end $$;
 comment on function outbox.put_on is 'Put lanes that stand nowhere into runs, let them wait or be idle, by what comes first in each; returns how many only their chat''s pace holds back. The caller has locked them in an earlier statement.';
 
 create function outbox.take_out(lane_id bigint) returns timestamptz
-language plpgsql as $$
+language plpgsql set search_path = pg_catalog, pg_temp
+as $$
 #variable_conflict use_column
 declare
   sent bigint;
@@ -208,7 +211,8 @@ end $$;
 comment on function outbox.take_out is 'Take a lane out of the run in which it waits; returns since when it has been due, or null where its head is being sent. The caller has locked the lane.';
 
 create function outbox.move_on(lanes bigint[]) returns void
-language plpgsql as $$
+language plpgsql set search_path = pg_catalog, pg_temp
+as $$
 declare
   lane_id bigint;
   due_since timestamptz;
@@ -224,11 +228,12 @@ begin
 end $$;
 comment on function outbox.move_on is 'Look anew where lanes belong that wait in runs, by what stands in them now; what is being sent is left alone. The caller has locked them.';
 
--- what 0015 has begun: lanes that got deliveries in this transaction
+-- as 0015 calls it, with runs
 create or replace function outbox.wake_lanes(
-  lane_ids bigint[], heads bigint[], types text[], urgent boolean[], expires_at timestamptz[]
+  lanes bigint[], heads bigint[], types text[], urgent boolean[], expires_at timestamptz[]
 ) returns void
-language plpgsql as $$
+language plpgsql set search_path = pg_catalog, pg_temp
+as $$
 #variable_conflict use_column
 declare
   idle bigint[];
@@ -242,7 +247,7 @@ begin
     array_agg(w.place) filter (where l.due_at is not null and (w.urgent or w.expires_at is not null)),
     array_agg(w.place) filter (where l.busy and w.urgent)
   into idle, waiting, hurried
-  from unnest(lane_ids, wake_lanes.urgent, wake_lanes.expires_at) with ordinality w (lane_id, urgent, expires_at, place)
+  from unnest(wake_lanes.lanes, wake_lanes.urgent, wake_lanes.expires_at) with ordinality w (lane_id, urgent, expires_at, place)
   cross join lateral (select busy, due_at from outbox.lane where id = w.lane_id limit 1 for no key update) l;
 
   if idle is not null then
@@ -252,13 +257,13 @@ begin
         due_at = case when l.ready_at > now() then l.ready_at end,
         head = heads[a.place],
         last_urgent = case when wake_lanes.urgent[a.place] then outbox.last_urgent(l.id, heads[a.place]) else 0 end
-      from unnest(idle) a (place) where l.id = any(array[lane_ids[a.place]])
+      from unnest(idle) a (place) where l.id = any(array[wake_lanes.lanes[a.place]])
       returning a.place, l.busy
     )
     select array_agg(place order by place) filter (where busy) into due from woken;
     if due is not null then
       perform outbox.queue(
-        array_agg(lane_ids[place]), array_agg(heads[place]), array_agg(types[place]), array_agg(wake_lanes.urgent[place])
+        array_agg(wake_lanes.lanes[place]), array_agg(heads[place]), array_agg(types[place]), array_agg(wake_lanes.urgent[place])
       ) from unnest(due) a (place);
     end if;
   end if;
@@ -275,14 +280,14 @@ begin
         else l.due_at
       end,
       last_urgent = case when wake_lanes.urgent[a.place] then outbox.last_urgent(l.id, heads[a.place]) else l.last_urgent end
-    from unnest(waiting) a (place) where l.id = any(array[lane_ids[a.place]]);
+    from unnest(waiting) a (place) where l.id = any(array[wake_lanes.lanes[a.place]]);
   end if;
 
   -- one that is being sent learns only that something urgent waits
   if hurried is not null then
     update outbox.lane l set last_urgent = outbox.last_urgent(l.id, heads[a.place])
-    from unnest(hurried) a (place) where l.id = any(array[lane_ids[a.place]]);
-    perform outbox.move_on(array_agg(lane_ids[place])) from unnest(hurried) a (place);
+    from unnest(hurried) a (place) where l.id = any(array[wake_lanes.lanes[a.place]]);
+    perform outbox.move_on(array_agg(wake_lanes.lanes[place])) from unnest(hurried) a (place);
   end if;
 end $$;
 comment on function outbox.wake_lanes is 'Wake lanes that got deliveries in this transaction: of each, in the order of their ids, the first of these, its type, whether one is urgent, and when the first expires.';
@@ -298,7 +303,8 @@ $$;
 comment on function outbox.last_urgent is 'The last urgent delivery that is open in a lane, of those that came back and those from its head on; 0: none.';
 
 create function outbox.requeue(lanes bigint[]) returns void
-language plpgsql as $$
+language plpgsql set search_path = pg_catalog, pg_temp
+as $$
 #variable_conflict use_column
 declare
   looked_for constant integer := 50;
@@ -325,7 +331,8 @@ end $$;
 comment on function outbox.requeue is 'Put lanes right in which deliveries have come back or were ended. The caller has locked them in an earlier statement.';
 
 create function outbox.promote(channel text, most integer) returns void
-language plpgsql as $$
+language plpgsql set search_path = pg_catalog, pg_temp
+as $$
 #variable_conflict use_column
 declare
   ids bigint[];
@@ -364,7 +371,8 @@ create function outbox.claim(
   claimed_at timestamptz, reason text, link_state text, link_fault text, in_pace boolean, is_urgent boolean, quiet text,
   traceparent text
 )
-language plpgsql as $$
+language plpgsql set search_path = pg_catalog, pg_temp
+as $$
 #variable_conflict use_column
 declare
   -- no run is locked that is not needed: a cursor locks them one by one
@@ -490,7 +498,8 @@ create function outbox.end_attempts(
   tokens bigint[], deliveries bigint[], message_ids bigint[], took real[], every float8[], bursts integer[], over bigint[],
   out won bigint[], out paced integer
 )
-language plpgsql as $$
+language plpgsql set search_path = pg_catalog, pg_temp
+as $$
 #variable_conflict use_column
 declare
   valid bigint[];

@@ -103,7 +103,9 @@ async def test_what_was_sent_again_is_counted(conn: Connection) -> None:
     assert (await backlog.look(conn)).possible_duplicates == 2
 
 
-@pytest.mark.parametrize(("sql", "indexes"), [(backlog.LANES, {"lane_due", "run_queued"}), (backlog.REST, {"attempt_resent"})])
+@pytest.mark.parametrize(
+    ("sql", "indexes"), [(backlog.LANES, {"lane_due", "run_queued"}), (backlog.REST, {"attempt_resent"})]
+)
 async def test_a_look_goes_by_indexes(conn: Connection, sql: str, indexes: set[str]) -> None:
     """Lanes that are due and possible duplicates are counted by indexes that hold nothing else."""
     plan = "\n".join(row[0] for row in await conn.fetch(f"explain {sql}"))

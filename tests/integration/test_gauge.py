@@ -9,8 +9,8 @@ from outbox.channel import Channel
 from outbox.database import Connection, connect
 from outbox.event import emit
 from outbox.gauge import Gauge
-from tests.integration.stage import PATIENCE_S
 from tests.integration.runs import put_in_runs
+from tests.integration.stage import PATIENCE_S
 from tests.integration.test_fan_out import link, relay_all
 
 NOW = 1_000_000.0
@@ -38,7 +38,7 @@ async def test_an_empty_outbox_has_nothing_to_show(conn: Connection) -> None:
     """Nothing waits in an empty outbox, and its tables have sizes all the same."""
     seen = await gauge.look(conn, Gauge(), NOW)
     assert seen == Gauge(oldest_transaction=seen.oldest_transaction, bytes=seen.bytes, measured_at=NOW)
-    assert set(seen.bytes) == {"event", "relayed", "delivery", "notification", "attempt", "lane", "other"}
+    assert set(seen.bytes) == {"event", "batch", "delivery", "notification", "attempt", "lane", "other"}
     whole = "select sum(pg_total_relation_size(oid)) from pg_class where relname = 'delivery'"
     assert seen.bytes["delivery"] == await conn.fetchval(whole)
 

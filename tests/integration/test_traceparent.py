@@ -5,17 +5,17 @@ from datetime import timedelta
 
 import pytest
 
-from outbox import consumer, event, lane, relay
+from outbox import consumer, event, lane, relay, run
 from outbox.channel import Channel
 from outbox.consumer import Start
 from outbox.database import Connection
-from outbox.fan_out import Route
+from outbox.routing import Route, Routing
 from outbox.trace import trace
 from tests.integration.api_stage import ApiStage
 
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 GOOD = f"00-{TRACE}-{SPAN}-01"
-ROUTES = {"t": Route("t", "c", frozenset({Channel.TELEGRAM}))}
+ROUTES = Routing({"t": Route("t", "c", frozenset({Channel.TELEGRAM}))})
 SAY = "select set_config('outbox.traceparent', $1, true)"
 STORED = "select traceparent from outbox.event order by id desc limit 1"
 PLAIN = "insert into outbox.event (type, recipients) values ('t', '{ann}')"
@@ -59,7 +59,7 @@ async def test_a_claim_brings_it(conn: Connection) -> None:
     await stored(conn, GOOD)
     await relay.step(conn, ROUTES)
     (claimed,) = await lane.claim(conn, Channel.TELEGRAM, 10, lease=timedelta(0))
-    (ended,) = await lane.take_ended(conn, 10)
+    (ended,) = await run.take_ended(conn, 10)
     assert (claimed.traceparent, ended.traceparent) == (GOOD, GOOD)
     assert (ended.quiet, ended.urgent) == (None, False)
 
