@@ -124,8 +124,8 @@ STATEMENTS = [
         "move",
         record.MOVE,
         f"{LANES}, array_fill(true, array[300]), array_fill('sent'::text, array[300]),"
-        " array_fill(null::text, array[300]), array_fill(1, array[300]), array_fill(interval '0', array[300]), array_fill(null::bigint, array[300]),"
-        " array_fill(1::real, array[300])",
+        " array_fill(null::text, array[300]), array_fill(1, array[300]), array_fill(interval '0', array[300]),"
+        " array_fill(null::bigint, array[300]), array_fill(1::real, array[300])",
         {"delivery_pkey"},
     ),
     Hot("lock", lane.LOCK, LANES, {"lane_pkey"}),
@@ -209,7 +209,11 @@ STATEMENTS = [
     Hot("clear", link_state.CLEAR, PEOPLE, {"telegram_link_recipient"}),
     Hot("peek", cursor.PEEK, "'billing'", {"event_window", "cursor_pkey"}),
     Hot(
-        "relay: peek", relay.PEEK, "1", {"event_window", "cursor_pkey", "waiting_due", "waiting_unrouted", "route_pkey"}
+        "relay: peek",
+        relay.PEEK,
+        "1",
+        {"event_window", "cursor_pkey", "waiting_due", "waiting_unrouted", "route_pkey"},
+        frozenset({"waiting_unrouted"}),
     ),
     Hot("pull", consumer.READ, f"{LOW}, {HIGH}, '0', 0, {LIMIT}, {consumer.MOST_BYTES}", {"event_window"}),
     Hot(
