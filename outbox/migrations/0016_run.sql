@@ -648,15 +648,10 @@ begin
   perform from outbox.delivery d
   where d.lane_id in (select l.id from outbox.lane l where l.recipient = forget.recipient) and d.phase = 'open'
   order by d.id for no key update;
-  update outbox.lane l set
-    due_at = null,
-    last_urgent = 0,
-    -- in a run that nobody has claimed it is passed on when its turn comes
-    busy = l.busy and not exists (
-      select from outbox.run r cross join unnest(r.lanes, r.heads) h (lane_id, head) join outbox.delivery d on d.id = h.head
-      where r.lease_until is not null and h.lane_id = l.id and d.phase = 'open'
-    )
-  where l.recipient = forget.recipient;
+  -- those who take lanes out of runs take turns
+  perform pg_advisory_xact_lock(7501166);
+  perform outbox.take_out(l.id) from outbox.lane l where l.recipient = forget.recipient and l.busy;
+  update outbox.lane l set busy = false, due_at = null, last_urgent = 0 where l.recipient = forget.recipient;
   update outbox.delivery d
   set recipient = alias,
       state = case when state in ('pending', 'sending') then 'skipped' else state end,
