@@ -175,12 +175,12 @@ async def test_a_new_version_goes_on_where_an_old_one_was_stopped(old: Stage, ne
             await deliver(outgoing)
             await end(outgoing)
     await command(new, "migrate")
-    async with emitting(new.environment["DATABASE_URL"], ledger):
-        with new.watching("new") as incoming:
+    with new.watching("new") as incoming:
+        async with emitting(new.environment["DATABASE_URL"], ledger):
             await incoming.healthy()
             await deliver(incoming)
-            await until_true(lambda: lease.all_settled(new.conn))
-            await end(incoming)
+        await until_true(lambda: lease.all_settled(new.conn))
+        await end(incoming)
     evidence = await judge.gather(new, PEOPLE)
     judge.check(ledger, evidence)
     assert (judge.copies(evidence), set(await new.states())) == (0, {"sent"})
