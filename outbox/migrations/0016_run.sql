@@ -1,5 +1,5 @@
 -- breaking
--- Runs: lanes that are due or being sent, many in one row. See docs/decisions/0026-runs.md.
+-- Runs: lanes that are due or being sent, many in one row. See docs/decisions/0027-runs.md.
 set local lock_timeout = '5s';
 set local statement_timeout = '1h';
 

@@ -213,7 +213,8 @@ STATEMENTS = [
         relay.PEEK,
         "1",
         {"event_window", "cursor_pkey", "waiting_due", "waiting_unrouted", "route_pkey"},
-        frozenset({"waiting_unrouted"}),
+        # for its first row
+        whole=frozenset({"waiting_unrouted"}),
     ),
     Hot("pull", consumer.READ, f"{LOW}, {HIGH}, '0', 0, {LIMIT}, {consumer.MOST_BYTES}", {"event_window"}),
     Hot(
