@@ -36,12 +36,25 @@ class Backlog:
     cursor_moved_at: datetime | None = None
 
 
+# What is open stands in lanes that are in a run or wait, from their heads on; besides, what came back before. A lane whose
+# head has ended under a lease stands elsewhere by now.
 DELIVERIES = """
-select channel, state, count(*), extract(epoch from now() - min(settled_at))::float8 as oldest_seconds
+select channel, state, count(*), null::float8 as oldest_seconds
 from (
-  select d.channel, d.settled_at,
-    case when d.id = any(array(select delivery_id from outbox.sending)) then 'sending' else d.state end as state
-  from outbox.delivery d where d.phase = 'open'
+  select l.channel, case when l.leased and d.id = l.head then 'sending' else d.state end as state
+  from (
+    select r.channel, r.lease_until is not null as leased, h.lane_id, h.head
+    from outbox.run r cross join lateral unnest(r.lanes, r.heads) h (lane_id, head)
+    union all
+    select channel, false, id, head from outbox.lane where due_at is not null
+  ) l
+  cross join lateral (
+    select d.id, d.state from outbox.delivery d where d.lane_id = l.lane_id and d.id >= l.head and d.phase = 'open'
+    union all
+    select d.id, d.state from outbox.delivery d
+    where d.lane_id = l.lane_id and d.id < l.head and d.back and d.phase = 'open'
+  ) d
+  where not l.leased or (select o.phase from outbox.delivery o where o.id = l.head limit 1) = 'open'
 ) d group by 1, 2
 union all
 select channel, state, count(*), extract(epoch from now() - min(settled_at))::float8
