@@ -36,8 +36,8 @@ class Backlog:
     cursor_moved_at: datetime | None = None
 
 
-# What is open stands in lanes that are in a run or wait, from their heads on; besides, what came back before. A lane whose
-# head has ended under a lease stands elsewhere by now.
+# What is open stands in lanes that are in a run or wait, from their heads on; besides, what came back before. A lane
+# whose head has ended under a lease stands elsewhere by now.
 DELIVERIES = """
 select channel, state, count(*), null::float8 as oldest_seconds
 from (

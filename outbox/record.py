@@ -109,11 +109,11 @@ async def record(conn: Connection, finishes: Sequence[Finish], over: Collection[
         return await _end(conn, finishes, over)
     async with conn.transaction():
         runs = await run.lock(conn, [finish.claimed.token for finish in finishes])
-        held = [finish for finish in finishes if finish.claimed.token in runs]
-        await lock(conn, [finish.claimed.lane_id for finish in held])
-        heads = {
-            finish.claimed.delivery_id for finish in held if finish.claimed.delivery_id in runs[finish.claimed.token]
-        }
+        lanes = {finish.claimed.lane_id for finish in finishes if finish.claimed.token in runs}
+        await lock(conn, lanes)
+        sent = await run.heads(conn, runs, lanes)
+        held = [finish for finish in finishes if (finish.claimed.token, finish.claimed.lane_id) in sent]
+        heads = frozenset(sent.values())
         won = frozenset(row["id"] for row in await conn.fetch(MOVE, *_columns(held, heads)))
         kept = [finish for finish in held if finish.claimed.delivery_id in won]
         await run.leave(conn, runs, _may_come_again(kept, heads))

@@ -15,13 +15,26 @@ from outbox.database import Connection
 from outbox.lane import LEASE, Claimed
 
 LOCK = """
-select id, heads from outbox.run where id = any($1::bigint[]) and lease_until is not null order by id for no key update
+select id from outbox.run where id = any($1::bigint[]) and lease_until is not null order by id for no key update
 """
 
 
-async def lock(conn: Connection, tokens: Collection[int]) -> dict[int, frozenset[int]]:
-    """Lock runs until the transaction ends; return those that are leased still, with their heads."""
-    return {row["id"]: frozenset(row["heads"]) for row in await conn.fetch(LOCK, list(set(tokens)))}
+async def lock(conn: Connection, tokens: Collection[int]) -> list[int]:
+    """Lock runs until the transaction ends; return those that are leased still."""
+    return [row["id"] for row in await conn.fetch(LOCK, list(set(tokens)))]
+
+
+HEADS = """
+select s.token, s.lane_id, s.delivery_id from outbox.sending s
+cross join lateral (select phase from outbox.delivery where id = s.delivery_id limit 1) d
+where s.token = any($1::bigint[]) and s.lane_id = any($2::bigint[]) and d.phase = 'open'
+"""
+
+
+async def heads(conn: Connection, tokens: Collection[int], lanes: Collection[int]) -> dict[tuple[int, int], int]:
+    """Tell of lanes in runs that the caller has locked what is being sent: the head by token and lane."""
+    rows = await conn.fetch(HEADS, list(tokens), list(lanes))
+    return {(row["token"], row["lane_id"]): row["delivery_id"] for row in rows}
 
 
 # what may be sent again is no longer of this run: its lease says nothing about it any more

@@ -1,12 +1,12 @@
 """Ends of attempts: what they leave in lane, delivery, attempt and link."""
 
-from outbox import record
+from outbox import digest, record
 from outbox.database import Connection
 from outbox.decision import Policy
 from outbox.event import emit
 from outbox.link import LinkState
-from outbox.outcome import Delivered, Reason, Reject, Retry
-from tests.integration.runs import STATES, lose, standing
+from outbox.outcome import Delivered, Reason, Reject, Retry, Snooze
+from tests.integration.runs import STATES, lose, standing, states
 from tests.integration.test_fan_out import relay_all
 from tests.integration.test_lane import HOUR, OVER, claim, claim_one, end, ended, queue
 
@@ -117,3 +117,20 @@ async def test_a_chat_migrates_to_one_that_is_linked_already(conn: Connection) -
     finishes = [ended(anna, Delivered(), migrate_to=boris.chat_id), ended(boris, Delivered())]
     recorded = await record.record(conn, finishes)
     assert recorded.won == {anna.delivery_id, boris.delivery_id}
+
+
+async def test_an_end_written_twice_ends_nothing_of_the_next_digest(conn: Connection) -> None:
+    """What another claim of the lane carries meanwhile is left alone, though the first one's run is leased still."""
+    await queue(conn, ["anna", "boris"], each=4)
+    claimed = await claim(conn)
+    (head,) = [one for one in claimed if one.recipient == "anna"]
+    assert {one.token for one in claimed} == {head.token}, "boris is left in it"
+    following = await digest.following(conn, head, ["login.code"], 3, 3)
+    assert await digest.carry(conn, head, following)
+    finishes = [ended(one, Snooze(OVER, Reason.PACE)) for one in (head, *following)]
+    assert len((await record.record(conn, finishes)).won) == 4
+    (again,) = await claim(conn)
+    assert again.delivery_id == head.delivery_id
+    assert await digest.carry(conn, again, await digest.following(conn, again, ["login.code"], 3, 3))
+    assert (await record.record(conn, finishes)).won == frozenset()
+    assert [state for state, _ in await states(conn)].count("sending") == 5
