@@ -11,7 +11,7 @@ much."""
 LAST_SENT = """
 select d.settled_at from outbox.delivery d
 where d.id > (select max(id) from outbox.delivery) - $2
-  and d.lane_id = (select id from outbox.lane where channel = 'telegram' and recipient = $1)
+  and d.lane_id is not distinct from (select id from outbox.lane where channel = 'telegram' and recipient = $1)
   and d.state = 'sent'
 order by d.id desc limit 1
 """

@@ -84,7 +84,7 @@ update outbox.delivery d set
   settled_at = case when a.state <> 'pending' then now() end
 from unnest($1::bigint[], $2::text[], $3::text[], $4::integer[], $5::interval[], $6::bigint[], $7::real[])
   as a (delivery_id, state, reason, attempts, delay, message_id, seconds)
-where d.id = a.delivery_id and d.state = 'sending'
+where d.id = any(array[a.delivery_id]) and d.state = 'sending'
 returning d.id
 """
 
