@@ -19,11 +19,13 @@ class Call:
     """How many rows it was asked for, where neither its arrays nor its answer say that it were more."""
     whole: Mapping[str, str] = field(default_factory=dict)
     """Tables that it may go through from end to end, once, and why."""
+    fresh: str | None = None
+    """Why no session ever runs it by a plan that was made for smaller tables."""
 
 
-def call(*arguments: object, asked: int = 1, **whole: str) -> Call:
+def call(*arguments: object, asked: int = 1, fresh: str | None = None, **whole: str) -> Call:
     """Write a call."""
-    return Call(arguments, asked, whole)
+    return Call(arguments, asked, whole, fresh)
 
 
 BATCH = 300
@@ -74,7 +76,6 @@ CALLS: Mapping[str, Call] = {
     "outbox.cursor.LOCK_IN_TURN": call("relay"),
     "outbox.cursor.NOW": call("3:3:"),
     "outbox.cursor.PEEK": call("relay"),
-    "outbox.cursor.READ": call(LOW, HIGH, "0", 0, BATCH, asked=BATCH),
     "outbox.cursor.SHOW": call(),
     "outbox.cursor.SLEEP": call(False),
     "outbox.dead_letter.ACTED": call(DEAD[0]),
@@ -85,14 +86,11 @@ CALLS: Mapping[str, Call] = {
     "outbox.due.LOOK": call("telegram", 10, asked=4 * 10),
     "outbox.event.EMIT": call("t", ["u-1", "u-2"], {}, None, None, None, None),
     "outbox.event.WRITTEN": call(EVENTS),
-    "outbox.fan_out.ADD_LANES": call(each("telegram"), STRANGERS, each("t"), each(False)),
-    "outbox.fan_out.COUNT": call(PEOPLE, each(1)),
-    "outbox.fan_out.LOOK_UP": call(PEOPLE),
-    "outbox.fan_out.RELAYED": call(EVENTS),
     "outbox.forgotten.AMONG": call(PEOPLE),
     "outbox.forgotten.FORGET": call(
         "u-70",
         event="what mentions a person may stand in any event",
+        delivery="only open ones are found by their lane",
         telegram_link="their links that have ended are in no index",
         telegram_update="chats are in no index there",
     ),
@@ -150,7 +148,9 @@ CALLS: Mapping[str, Call] = {
     "outbox.prune.LOCK_EVENTS": call(EVENTS),
     "outbox.prune.LOCK_INBOXES": call(EVENTS),
     "outbox.prune.MOMENT": call(DAY, DAY),
+    "outbox.prune.LOCK_BATCHES": call(EVENTS),
     "outbox.prune.PAGE": call(1000, BATCH, prune.PAIRS, NOW, asked=BATCH),
+    "outbox.prune.REMOVE_BATCHES": call(EVENTS),
     "outbox.prune.REMOVE_DELIVERIES": call(EVENTS),
     "outbox.prune.REMOVE_EVENTS": call(EVENTS),
     "outbox.prune.REMOVE_NOTIFICATIONS": call(EVENTS),
@@ -163,15 +163,20 @@ CALLS: Mapping[str, Call] = {
         SENDING, TOKENS, each("retry"), each("timeout"), each(1.0), each("sent"), each(False)
     ),
     "outbox.record.MOVE": call(SENDING, each("sent"), each(None), each(1), each(NONE), each(None), each(1.0)),
-    "outbox.relay.DUE": call(BATCH, asked=BATCH),
-    "outbox.relay.POSTPONE": call(EVENTS),
-    "outbox.relay.UNSCHEDULE": call(EVENTS),
+    "outbox.relay.PEEK": call(1),
+    # those of the window, those whose time has come and those whose type has become known, for two people each
+    "outbox.relay.STEP": call(1, BATCH, 100 * BATCH, asked=3 * 2 * BATCH),
+    "outbox.routing.REGISTER": call(
+        2, [f"new-{n}" for n in range(BATCH)], each("orders"), each("telegram+inapp"), each(None), each(False)
+    ),
     "outbox.sample.NEWEST": call(),
     "outbox.sample.SAMPLE": call(LOWS, HIGHS, sample.ROWS, asked=sample.ROWS * len(LOWS)),
     "outbox.size.MEASURE": call(["event"], "other", asked=BATCH),
     "outbox.stuck.COUNT": call("dead", *ANY, asked=OF_STUCK),
     "outbox.stuck.FIND": call("dead", *ANY, BATCH, asked=OF_STUCK),
-    "outbox.stuck.PICK": call("dead", *ANY, 0, BATCH, asked=OF_STUCK),
+    "outbox.stuck.PICK": call(
+        "dead", *ANY, 0, BATCH, asked=OF_STUCK, fresh="a command's session lasts for one command"
+    ),
     "outbox.stuck.STATES": call(DEAD),
     "outbox.traceparent.BIND": call(""),
     "outbox.turn.END": call(1, {}),
@@ -227,7 +232,7 @@ EXEMPT: Mapping[str, str] = (
             "outbox.rebase.REBASE_EVENTS",
             "outbox.rebase.SEEN",
             "outbox.rebase.UNRELAYED",
-            "outbox.rebase.UNSCHEDULE",
+            "outbox.rebase.NO_LONGER_WAITING",
             "outbox.rebase.VOID",
         ),
         "goes through the whole log once, after a restore",
@@ -279,9 +284,10 @@ EXEMPT: Mapping[str, str] = (
     | dict.fromkeys(
         (
             "inapp.notification._PAGE.0",
-            "outbox.cursor.OF_THE_RELAY",
             "outbox.cursor.WINDOW",
             "outbox.linking.THEIRS",
+            "outbox.proof.RELAYED",
+            "outbox.prune.GONE",
             "outbox.stuck.STUCK",
         ),
         "a part of other statements, none by itself",

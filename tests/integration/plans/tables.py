@@ -17,20 +17,38 @@ do $$ declare t text; begin
 end $$
 """
 
+# Small, and the same on empty tables: the cursor stands below all events, and there are routes for their types.
+BEGUN = """
+update outbox.cursor set low = '400:400:', high = '400:400:' where consumer = 'relay';
+insert into outbox.route (routing, type, category, channels, urgent)
+select 1, 'type-' || n, 'orders', '{telegram,inapp}', n = 0 from generate_series(0, 4) n;
+"""
+
 # An outbox at work, each table's row n about the person u-n. Of ten lanes one is due and one waits, of a hundred one is
-# leased and sends; of a hundred deliveries two are stuck. A hundred events came from each transaction. A few lanes have
-# a history of thousands. Nothing but $1 and $2, the first and the last number, makes a difference.
+# leased and sends; of a hundred deliveries two are stuck. Three hundred events are still to be relayed; of those that
+# wait many are due, and three hundred have a type that has become known. A hundred events came from each transaction. A
+# few lanes have a history of thousands. $1 and $2 are the first row and the last.
 FILL = (
     """
 insert into outbox.event (id, xid, type, recipients, request_id, dedupe_key, deliver_at) overriding system value
-select n, (1000000 + n / 100)::text::xid8, 'type-' || n / 10 % 4, array['u-' || 1 + n % 1000, 'u-' || n], 'r-' || n,
+select n, (3 + n / 100)::text::xid8, 'type-' || n / 10 % 4, array['u-' || 1 + n % 1000, 'u-' || n], 'r-' || n,
   'k-' || n, case when n % 100 = 1 then now() end
 from generate_series($1::integer, $2::integer) n
 """,
-    "insert into outbox.relayed select n, '{telegram}' from generate_series($1::integer, $2::integer) n",
     """
-insert into outbox.scheduled
-select n, now() + case when n % 10 = 0 then -n else 10 * n end * interval '1 second'
+insert into outbox.event (id, xid, type, recipients) overriding system value
+select 100000 + n, (500 + n / 100)::text::xid8, 'type-' || n % 4, array['u-' || 1 + n % 1000, 'u-' || n]
+from generate_series($1::integer, $2::integer) n where n <= 300
+""",
+    """
+insert into outbox.batch (events, routing)
+select int8multirange(int8range(2 * n, 2 * n + 1, '[]')), 1 from generate_series($1::integer, $2::integer) n
+""",
+    """
+insert into outbox.waiting (event_id, type, reason, due_at)
+select n, case when n % 20 = 15 and n <= 6000 then 'type-4' else 'other-' || n % 50 end,
+  case when n % 2 = 0 or n % 20 = 5 then 'scheduled' else 'unrouted' end,
+  case when n % 20 = 5 then now() - n * interval '1 second' when n % 2 = 0 then now() + n * interval '1 hour' end
 from generate_series($1::integer, $2::integer) n
 """,
     "insert into outbox.recipient (recipient) select 'u-' || n from generate_series($1::integer, $2::integer) n",
@@ -56,7 +74,7 @@ from generate_series($1::integer, $2::integer) n
     """
 insert into outbox.delivery (id, event_id, lane_id, channel, recipient, urgent, state, reason, settled_at)
 overriding system value
-select n, n, lane_id, 'telegram', 'u-' || lane_id, n % 100 = 10, state,
+select n, case when n % 10 = 5 then n - 1 else n end, lane_id, 'telegram', 'u-' || lane_id, n % 100 = 10, state,
   case when state in ('dead', 'unknown') then 'timeout' end,
   case when state not in ('pending', 'sending') then now() end
 from generate_series($1::integer, $2::integer) n
@@ -87,7 +105,7 @@ from generate_series($1::integer, $2::integer) n
 """,
     """
 insert into outbox.notification (id, event_id, recipient, type, category, version, read_at) overriding system value
-select n, n, 'u-' || 1 + n % 1000, 'login.code', 'security', (n + 999) / 1000,
+select n, case when n % 10 = 5 then n - 1 else n end, 'u-' || 1 + n % 1000, 'login.code', 'security', (n + 999) / 1000,
   case when (n + 999) / 1000 % 10 <> 0 then now() end
 from generate_series($1::integer, $2::integer) n
 """,
@@ -138,8 +156,8 @@ where schemaname = 'outbox' and sequencename <> 'relay_asleep'
 """
 
 # two transactions that were open when the log was last read, and two hundred that began since
-LOW = "1000100:1000120:1000100,1000110"
-HIGH = "1000200:1000200:"
+LOW = "103:123:103,113"
+HIGH = "203:203:"
 
 
 def multiples(remainder: int, of: int = 100) -> Sequence[int]:
