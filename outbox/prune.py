@@ -251,6 +251,7 @@ with gone as (
     select a.id, p.recipient from unnest($1::bigint[]) a (id)
     cross join lateral (select recipients from outbox.event where id = any(array[a.id]) order by id limit 1) e
     cross join lateral unnest(e.recipients) p (recipient)
+    offset 0 -- one thing that has both: else only the one that it begins with may be looked up
   ) w
   where n.recipient = any(array[w.recipient]) and n.event_id = w.id
   returning n.recipient, n.read_at

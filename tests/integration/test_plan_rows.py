@@ -30,7 +30,7 @@ FUNCTION = re.compile(r"\boutbox\.\w+\(")
 # one for each kind of fault
 READS_ALL = "select count(*) from outbox.event where payload = '{}'"
 JOINS = "select a.id from unnest($1::bigint[]) a (id) join unnest($2::bigint[]) b (id) on a.id = b.id"
-READS_INDEX = "select due_at from outbox.lane where recipient = $1"
+READS_INDEX = "select message_id from outbox.live_message where key = $1"
 HIDES = "select public.hidden()"
 HIDDEN = """
 create function public.hidden() returns bigint language plpgsql as $$
@@ -41,7 +41,7 @@ end $$
 BAD: Mapping[str, Call] = {
     READS_ALL: call(),
     JOINS: call(list(multiples(1)), list(multiples(1))),
-    READS_INDEX: call("u-70"),
+    READS_INDEX: call("none"),
     HIDES: call(),
 }
 

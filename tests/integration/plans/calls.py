@@ -89,6 +89,7 @@ CALLS: Mapping[str, Call] = {
     "outbox.forgotten.AMONG": call(PEOPLE),
     "outbox.forgotten.FORGET": call(
         "u-70",
+        asked=40,
         event="what mentions a person may stand in any event",
         delivery="only open ones are found by their lane",
         telegram_link="their links that have ended are in no index",
@@ -264,7 +265,9 @@ EXEMPT: Mapping[str, str] = (
             "outbox.migration.CREATE_TABLE",
             "outbox.migration.EXISTS",
             "outbox.migration.LONG",
+            "outbox.migration.NAME_DEPLOY",
             "outbox.migration.NOTE_APPLIED",
+            "outbox.migration.OTHERS",
             "outbox.shape_sql.COLUMNS",
             "outbox.shape_sql.CONSTRAINTS",
             "outbox.shape_sql.FUNCTIONS",
