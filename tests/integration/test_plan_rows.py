@@ -126,7 +126,7 @@ async def faults(conn: Connection, prepared: Mapping[str, Run], calls: Mapping[s
 
 async def keep(conn: Connection, row: int) -> dict[str, Run]:
     """Prepare all statements and run them once: a session plans each of them once. `row`: the first there is not."""
-    prepared = {
+    prepared: dict[str, Run] = {
         name: (await conn.prepare(STATEMENTS[name])).fetch for name, called in CALLS.items() if called.fresh is None
     }
     for name, run in prepared.items():

@@ -81,7 +81,7 @@ CALLS: Mapping[str, Call] = {
     "outbox.dead_letter.ACTED": call(DEAD[0]),
     "outbox.dead_letter.LETTER": call(DEAD[0]),
     "outbox.dead_letter.TRIED": call(DEAD[0]),
-    "outbox.digest.CARRY": call(10, 10, [10]),
+    "outbox.digest.CARRY": call(2, 2, SENDING),
     "outbox.digest.FOLLOWING": call(10, 1, 49, 49, ["type-0", "type-1"], asked=49),
     "outbox.due.LOOK": call("telegram", 10, asked=4 * 10),
     "outbox.event.EMIT": call("t", ["u-1", "u-2"], {}, None, None, None, None),
