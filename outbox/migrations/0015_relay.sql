@@ -63,6 +63,14 @@ from outbox.scheduled s join outbox.event e on e.id = s.event_id order by s.even
 -- squawk-ignore ban-drop-table
 drop table outbox.relayed, outbox.scheduled;
 
+-- An insert into the inbox meets two indexes instead of three, of which one grows at its end only: what is read and what
+-- is unread are each listed by an index of their own.
+alter table outbox.notification drop constraint notification_pkey;
+alter table outbox.notification drop constraint notification_recipient_event_id_key;
+alter table outbox.notification add primary key (event_id, recipient);
+create index notification_read on outbox.notification (recipient, id) where read_at is not null;
+alter table outbox.inbox set (fillfactor = 50);
+
 -- No plan of what follows hangs on statistics: a table is met through `lateral ... limit 1`, a scalar sub-select, or
 -- `key = any(array[x])` where a row is updated, and nothing is joined to what was computed. Where several indexes could
 -- be taken, the key is compared and ordered so that one is the only way: docs/decisions/0028-one-way-for-each-look-up.md.
@@ -467,6 +475,7 @@ declare
   quoted text := to_json(recipient)::text;
   mentioned text;
   mine bigint[];
+  shown bigint[];
 begin
   if forget.recipient is null or forget.recipient = '' then
     raise exception using errcode = '22023', message = 'outbox.forget: recipient is null or empty';
@@ -474,7 +483,9 @@ begin
   -- no relay between here and the commit, or it would write the person anew
   perform from outbox.cursor where consumer = 'relay' for update;
   insert into outbox.lane (channel, recipient)
-  select 'inapp', forget.recipient where exists (select from outbox.notification n where n.recipient = forget.recipient)
+  select 'inapp', forget.recipient
+  where exists (select from outbox.notification n where n.recipient = forget.recipient and n.read_at is null)
+    or exists (select from outbox.notification n where n.recipient = forget.recipient and n.read_at is not null)
   on conflict do nothing;
   mine := array(
     select l.id from outbox.lane l where l.channel = any(array['telegram', 'inapp']) and l.recipient = forget.recipient
@@ -482,6 +493,11 @@ begin
   perform from outbox.lane l where l.id = any(mine) order by l.id for update;
   -- before the notifications, as whoever reads them does
   perform from outbox.inbox i where i.recipient = forget.recipient for update;
+  shown := array(
+    select n.event_id from outbox.notification n where n.recipient = forget.recipient and n.read_at is null
+    union all
+    select n.event_id from outbox.notification n where n.recipient = forget.recipient and n.read_at is not null
+  );
 
   -- An id like user-4711 or a@b.example stands nowhere by accident; 4711 or anna does: of such a one only whole words,
   -- in what was theirs too, are the person, or other people's sums and names would change.
@@ -508,7 +524,7 @@ begin
   insert into outbox.delivery (event_id, lane_id, channel, recipient, state, reason, settled_at)
   select n.event_id, (select l.id from outbox.lane l where l.channel = 'inapp' and l.recipient = forget.recipient),
     'inapp', alias, 'skipped', 'forgotten', now()
-  from outbox.notification n where n.recipient = forget.recipient;
+  from unnest(shown) n (event_id);
   update outbox.delivery d
   set recipient = alias,
       state = case when state in ('pending', 'sending') then 'skipped' else state end,
@@ -521,7 +537,7 @@ begin
 
   update outbox.telegram_update u set chat_id = null
   where u.chat_id = any(array(select t.chat_id from outbox.telegram_link t where t.recipient = forget.recipient));
-  delete from outbox.notification n where n.recipient = forget.recipient;
+  delete from outbox.notification n where n.event_id = any(shown) and n.recipient = forget.recipient;
   delete from outbox.inbox i where i.recipient = forget.recipient;
   delete from outbox.preference p where p.recipient = forget.recipient;
   delete from outbox.binding_request b where b.recipient = forget.recipient;
