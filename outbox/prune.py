@@ -253,7 +253,7 @@ with gone as (
     cross join lateral unnest(e.recipients) p (recipient)
     offset 0 -- one thing that has both: else only the one that it begins with may be looked up
   ) w
-  where n.recipient = any(array[w.recipient]) and n.event_id = w.id
+  where n.event_id = any(array[w.id]) and n.recipient = w.recipient
   returning n.recipient, n.read_at
 ), counted as (
   select recipient, count(*) as unread from gone where read_at is null group by recipient

@@ -286,7 +286,13 @@ EXEMPT: Mapping[str, str] = (
     )
     | dict.fromkeys(
         (
+            "inapp.notification._CHANGES.0",
+            "inapp.notification._EACH",
+            "inapp.notification._EITHER",
+            "inapp.notification._NEWEST",
             "inapp.notification._PAGE.0",
+            "inapp.notification._READ",
+            "inapp.notification._UNREAD",
             "outbox.cursor.WINDOW",
             "outbox.linking.THEIRS",
             "outbox.proof.RELAYED",
