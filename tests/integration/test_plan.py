@@ -219,7 +219,12 @@ STATEMENTS = [
     Hot("clear", link_state.CLEAR, PEOPLE, {"telegram_link_recipient", "telegram_link_pkey"}),
     Hot("peek", cursor.PEEK, "'billing'", {"event_window", "cursor_pkey"}),
     Hot(
-        "relay: peek", relay.PEEK, "1", {"event_window", "cursor_pkey", "waiting_due", "waiting_unrouted", "route_pkey"}
+        "relay: peek",
+        relay.PEEK,
+        "1",
+        {"event_window", "cursor_pkey", "waiting_due", "waiting_unrouted", "route_pkey"},
+        # for its first row
+        whole=frozenset({"waiting_unrouted"}),
     ),
     Hot("pull", consumer.READ, f"{LOW}, {HIGH}, '0', 0, {LIMIT}, {consumer.MOST_BYTES}", {"event_window"}),
     Hot(
