@@ -41,8 +41,10 @@ select 100000 + n, (500 + n / 100)::text::xid8, 'type-' || n % 4, array['u-' || 
 from generate_series($1::integer, $2::integer) n where n <= 300
 """,
     """
-insert into outbox.batch (events, routing)
-select int8multirange(int8range(2 * n, 2 * n + 1, '[]')), 1 from generate_series($1::integer, $2::integer) n
+insert into outbox.batch (events, routing, relayed_at)
+select int8multirange(int8range(2 * n, 2 * n + 1, '[]')), 1,
+  date_trunc('hour', now()) - (121 + n / 2) * interval '1 minute'
+from generate_series($1::integer, $2::integer) n
 """,
     """
 insert into outbox.waiting (event_id, type, reason, due_at)
