@@ -31,7 +31,7 @@ with mine as (
       where u.recipient = any(array[$1::text]) and u.id between $2 and $3 and u.read_at is null
       order by u.recipient, u.id
     ))
-    and n.recipient = $1 and n.id between $2 and $3 and n.read_at is null
+    and n.recipient = $1 and coalesce(n.read_at, 'infinity') = 'infinity'
   returning n.id
 ), counted as (
   select count(*) as changed from changed
