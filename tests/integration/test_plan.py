@@ -249,7 +249,7 @@ STATEMENTS = [
         "read_all",
         reading.READ,
         f"'u-7', 1, {notification.LAST_ID}",
-        {"inbox_pkey", "notification_unread"},
+        {"inbox_pkey", "notification_pkey", "notification_unread"},
     ),
     Hot("drift", drift.PAGE, f"'u-1', {LIMIT}", {"inbox_pkey", "notification_unread"}),
 ]
