@@ -274,4 +274,10 @@ LOCK_BATCHES = OF_BATCHES.join(
 # not `<@`: the index would judge by the space between an event and the next, too
 REMOVE_BATCHES = OF_BATCHES.join(("delete from outbox.batch b", " and isempty(b.events - " + GONE + ")"))
 REMOVE_RELAYED = GONE.join(("update outbox.batch b set events = b.events - ", OF_BATCHES))
-REMOVE_EVENTS = "delete from outbox.event where id = any($1::bigint[])"
+# by place, for whoever removes them has locked them: by id an empty table offers the index (xid, id), too
+REMOVE_EVENTS = """
+delete from outbox.event where ctid = any(array(
+  select e.ctid from unnest($1::bigint[]) a (id)
+  cross join lateral (select ctid from outbox.event where id = any(array[a.id]) order by id limit 1) e
+))
+"""
