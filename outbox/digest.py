@@ -20,10 +20,14 @@ select d.id, d.event_id, d.attempts, d.expires_at, d.reason, e.type, e.request_i
     false
   ) as fits
 from (
-  select id, event_id, attempts, expires_at, reason, state, row_number() over (order by id) as place
-  from outbox.delivery where lane_id = $1 and phase = 'open' and id > $2 order by id limit $3
+  select id, event_id, attempts, expires_at, reason, state, row_number() over (order by lane_id, id) as place
+  from outbox.delivery where lane_id = any(array[$1::bigint]) and phase = 'open' and id > $2
+  order by lane_id, id limit $3
 ) d
-left join outbox.event e on e.id = d.event_id
+left join lateral (
+  select type, request_id, traceparent, created_at, payload
+  from outbox.event e where e.id = any(array[d.event_id]) order by e.id limit 1
+) e on true
 order by d.id
 """
 

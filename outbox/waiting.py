@@ -21,7 +21,13 @@ class GivenUp:
     """Deliveries that waited for it."""
 
 
-LANES = "select recipient, id from outbox.lane where channel = $1 and recipient = any($2::text[])"
+LANES = """
+select l.recipient, l.id from unnest($2::text[]) a (recipient)
+cross join lateral (
+  select recipient, id from outbox.lane
+  where channel = any(array[$1::text]) and recipient = a.recipient order by channel limit 1
+) l
+"""
 
 
 async def lock_lanes(conn: Connection, channel: Channel, recipients: Collection[str]) -> dict[str, int]:
