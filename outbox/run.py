@@ -26,7 +26,7 @@ async def lock(conn: Connection, tokens: Collection[int]) -> list[int]:
 
 HEADS = """
 select s.token, s.lane_id, s.delivery_id from outbox.sending s
-cross join lateral (select phase from outbox.delivery where id = s.delivery_id limit 1) d
+cross join lateral (select phase from outbox.delivery where id = any(array[s.delivery_id]) order by id limit 1) d
 where s.token = any($1::bigint[]) and s.lane_id = any($2::bigint[]) and d.phase = 'open'
 """
 
@@ -58,7 +58,7 @@ END = "delete from outbox.run where id = any($1::bigint[])"
 END_OVER = """
 delete from outbox.run r where r.id = any($1::bigint[]) and not exists (
   select from unnest(r.heads) h (head)
-  cross join lateral (select phase from outbox.delivery d where d.id = h.head limit 1) d where d.phase = 'open'
+  cross join lateral (select phase from outbox.delivery d where d.id = any(array[h.head]) order by d.id limit 1) d where d.phase = 'open'
 )
 """
 
@@ -94,14 +94,14 @@ select d.lane_id, a.token, s.id as delivery_id, s.event_id, s.recipient, s.attem
   e.type, e.payload::text, e.request_id, e.created_at as emitted_at, null, null::bigint, null::bigint,
   now() as claimed_at, null, null, null, true, false, null, e.traceparent
 from unnest($1::bigint[], $2::bigint[]) a (token, head)
-cross join lateral (select id, lane_id, phase from outbox.delivery where id = a.head limit 1) d
+cross join lateral (select id, lane_id, phase from outbox.delivery where id = any(array[a.head]) order by id limit 1) d
 cross join lateral (
   -- what a message carries follows the head without a gap
   select id, event_id, recipient, attempts, expires_at, state from outbox.delivery o
   where o.lane_id = d.lane_id and o.id >= d.id and o.phase = 'open' order by o.id limit $3
 ) s
 cross join lateral (
-  select type, payload, request_id, created_at, traceparent from outbox.event where id = s.event_id limit 1
+  select type, payload, request_id, created_at, traceparent from outbox.event where id = any(array[s.event_id]) order by id limit 1
 ) e
 where d.phase = 'open' and (s.id = d.id or s.state = 'sending')
 order by a.token, d.id, s.id

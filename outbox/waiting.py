@@ -59,7 +59,7 @@ async def lock_lanes_of(conn: Connection, recipient: str) -> dict[Channel, int]:
 LOCK_OPEN = """
 select d.id from outbox.delivery d where d.id = any(array(
   select o.id from unnest($1::bigint[]) a (lane_id)
-  cross join lateral (select id, head from outbox.lane where id = a.lane_id limit 1) l
+  cross join lateral (select id, head from outbox.lane where id = any(array[a.lane_id]) order by id limit 1) l
   cross join lateral (
     select id from outbox.delivery o where o.lane_id = l.id and o.id >= l.head and o.phase = 'open'
     union all

@@ -116,9 +116,9 @@ $$;
 create function outbox.first_open(lane_id bigint, head bigint) returns bigint
 language sql stable as $$
   select least(
-    (select d.id from outbox.delivery d where d.lane_id = first_open.lane_id and d.back and d.phase = 'open' order by d.id limit 1),
+    (select d.id from outbox.delivery d where d.lane_id = any(array[first_open.lane_id]) and d.back and d.phase = 'open' order by d.lane_id, d.id limit 1),
     (select d.id from outbox.delivery d
-     where d.lane_id = first_open.lane_id and d.id >= first_open.head and d.phase = 'open' order by d.id limit 1)
+     where d.lane_id = any(array[first_open.lane_id]) and d.id >= first_open.head and d.phase = 'open' order by d.lane_id, d.id limit 1)
   )
 $$;
 comment on function outbox.first_open is 'The first open delivery of a lane: of those that came back, and of those from its head on.';
@@ -143,7 +143,7 @@ begin
         order by u.id desc limit 1
       ), 0) as last_urgent
     from unnest(put_on.lanes) a (lane_id)
-    cross join lateral (select id, ready_at, head, last_urgent from outbox.lane where id = a.lane_id limit 1) l
+    cross join lateral (select id, ready_at, head, last_urgent from outbox.lane where id = any(array[a.lane_id]) order by id limit 1) l
     left join lateral (
       select d.id, d.back, e.type,
         -- what quiet hours hold back goes at once where something behind it cannot wait until they are over
@@ -153,8 +153,8 @@ begin
             and (u.urgent or (u.expires_at > now() and u.expires_at <= d.due_at)) limit 1
         ) then now() else d.due_at end as due_at
       from (select outbox.first_open(l.id, l.head) as id offset 0) f
-      cross join lateral (select id, back, event_id, reason, due_at from outbox.delivery where id = f.id limit 1) d
-      left join lateral (select type from outbox.event where id = d.event_id limit 1) e on true
+      cross join lateral (select id, back, event_id, reason, due_at from outbox.delivery where id = any(array[f.id]) order by id limit 1) d
+      left join lateral (select type from outbox.event where id = any(array[d.event_id]) order by id limit 1) e on true
     ) n on true
   ), put as (
     update outbox.lane l set
@@ -187,7 +187,7 @@ begin
   -- more often than anybody can be in the way
   for attempt in 1..100 loop
     select d.id into sent from outbox.sending s cross join lateral (
-      select id from outbox.delivery where id = s.delivery_id and phase = 'open' limit 1
+      select id from outbox.delivery where id = any(array[s.delivery_id]) and phase = 'open' order by id limit 1
     ) d where s.lane_id = take_out.lane_id limit 1;
     if sent is not null then
       -- it goes on; whoever ends it comes before us, or waits for us and sees then what we have changed
@@ -248,7 +248,7 @@ begin
     array_agg(w.place) filter (where l.busy and w.urgent)
   into idle, waiting, hurried
   from unnest(wake_lanes.lanes, wake_lanes.urgent, wake_lanes.expires_at) with ordinality w (lane_id, urgent, expires_at, place)
-  cross join lateral (select busy, due_at from outbox.lane where id = w.lane_id limit 1 for no key update) l;
+  cross join lateral (select busy, due_at from outbox.lane where id = any(array[w.lane_id]) order by id limit 1 for no key update) l;
 
   if idle is not null then
     with woken as (
@@ -297,7 +297,7 @@ language sql stable as $$
   select coalesce(greatest(
     (select max(d.id) from outbox.delivery d where d.lane_id = last_urgent.lane_id and d.back and d.urgent and d.phase = 'open'),
     (select d.id from outbox.delivery d
-     where d.lane_id = last_urgent.lane_id and d.id >= last_urgent.head and d.urgent and d.phase = 'open' order by d.id desc limit 1)
+     where d.lane_id = any(array[last_urgent.lane_id]) and d.id >= last_urgent.head and d.urgent and d.phase = 'open' order by d.lane_id desc, d.id desc limit 1)
   ), 0)
 $$;
 comment on function outbox.last_urgent is 'The last urgent delivery that is open in a lane, of those that came back and those from its head on; 0: none.';
@@ -352,9 +352,9 @@ begin
     array_agg(d.id <= l.last_urgent order by a.place)
   into ids, first, types, urgents
   from unnest(ids) with ordinality a (lane_id, place)
-  cross join lateral (select id, head, last_urgent from outbox.lane where id = a.lane_id and due_at <= now() limit 1) l
+  cross join lateral (select id, head, last_urgent from outbox.lane where id = any(array[a.lane_id]) and due_at <= now() order by id limit 1) l
   left join lateral (select id, event_id from outbox.delivery where id = outbox.first_open(l.id, l.head) limit 1) d on true
-  left join lateral (select type from outbox.event where id = d.event_id limit 1) e on true;
+  left join lateral (select type from outbox.event where id = any(array[d.event_id]) order by id limit 1) e on true;
   update outbox.lane l set due_at = null, busy = a.head is not null
   from unnest(ids, first) a (lane_id, head) where l.id = any(array[a.lane_id]);
   perform outbox.queue(array_agg(lane_id), array_agg(head), array_agg(type), array_agg(urgent))
@@ -410,7 +410,7 @@ begin
       into open_lanes, open_heads, bad_lanes, bad_heads
       from unnest(run.lanes[: part], run.heads[: part]) with ordinality h (lane_id, head, place)
       left join lateral (
-        select d.id from outbox.delivery d where d.id = h.head and d.state = 'pending' limit 1 for no key update skip locked
+        select d.id from outbox.delivery d where d.id = any(array[h.head]) and d.state = 'pending' order by d.id limit 1 for no key update skip locked
       ) d on true
       left join lateral (
         select b.id from outbox.delivery b
@@ -469,21 +469,21 @@ begin
     )::text end,
     e.traceparent
   from unnest(tokens) a (token)
-  cross join lateral (select id, urgent, lanes, heads from outbox.run where id = a.token limit 1) r
+  cross join lateral (select id, urgent, lanes, heads from outbox.run where id = any(array[a.token]) order by id limit 1) r
   cross join lateral unnest(r.lanes, r.heads) h (lane_id, head)
   cross join lateral (
-    select id, event_id, recipient, attempts, expires_at, reason, due_at from outbox.delivery where id = h.head limit 1
+    select id, event_id, recipient, attempts, expires_at, reason, due_at from outbox.delivery where id = any(array[h.head]) order by id limit 1
   ) d
   left join lateral (
-    select type, payload::text, request_id, created_at, traceparent from outbox.event where id = d.event_id limit 1
+    select type, payload::text, request_id, created_at, traceparent from outbox.event where id = any(array[d.event_id]) order by id limit 1
   ) e on true
   left join lateral (
     select locale, timezone, language, zone, quiet, quiet_from, quiet_until from outbox.recipient p
-    where p.recipient = d.recipient limit 1
+    where p.recipient = any(array[d.recipient]) order by p.recipient limit 1
   ) p on true
   left join lateral (
     select chat_id, thread_id, state, fault from outbox.telegram_link t
-    where t.recipient = d.recipient and t.unlinked_at is null limit 1
+    where t.recipient = any(array[d.recipient]) and t.unlinked_at is null order by t.recipient limit 1
   ) t on true;
 end $$;
 comment on function outbox.claim is 'Lease runs, or parts of them: up to so many urgent lanes, and of the others a share for each type; returns their heads, with what it takes to send them.';
@@ -516,7 +516,7 @@ begin
     select id from outbox.run where id = any(tokens) and lease_until is not null order by id for no key update
   ) r;
   held := array(select h.head from unnest(valid) a (token) cross join lateral (
-    select heads from outbox.run where id = a.token limit 1
+    select heads from outbox.run where id = any(array[a.token]) order by id limit 1
   ) r cross join lateral unnest(r.heads) h (head));
   paced := 0;
   -- Lanes before deliveries, as everybody locks them. A lane that has more waiting, and no pace to keep, is not written.
@@ -525,19 +525,19 @@ begin
       n.id is null or n.due_at > now() as stays
     from unnest(tokens, deliveries, message_ids, took, every, bursts) a (token, delivery_id, message_id, seconds, every, burst)
     cross join lateral (
-      select id, lane_id, back from outbox.delivery where id = a.delivery_id and state = 'pending' limit 1
+      select id, lane_id, back from outbox.delivery where id = any(array[a.delivery_id]) and state = 'pending' order by id limit 1
     ) d
     left join lateral (
       select o.id, o.due_at from (
         select least(
           (select b.id from outbox.delivery b
-           where b.lane_id = d.lane_id and b.back and b.phase = 'open' and b.id <> d.id order by b.id limit 1),
+           where b.lane_id = any(array[d.lane_id]) and b.back and b.phase = 'open' and b.id <> d.id order by b.lane_id, b.id limit 1),
           (select o.id from outbox.delivery o
            where o.lane_id = d.lane_id and o.phase = 'open' and o.id <> d.id
              and o.id >= case when d.back then (select l.head from outbox.lane l where l.id = d.lane_id) else d.id end
            order by o.id limit 1)
         ) as id offset 0
-      ) f cross join lateral (select id, due_at from outbox.delivery where id = f.id limit 1) o
+      ) f cross join lateral (select id, due_at from outbox.delivery where id = any(array[f.id]) order by id limit 1) o
     ) n on true
     where a.token = any(valid) and a.delivery_id = any(held)
     order by d.lane_id
@@ -576,14 +576,14 @@ begin
       array_agg(a.lane_id), array_agg(a.head), array_agg(coalesce(e.type, '')), array_agg(a.head <= l.last_urgent)
     )
     from unnest(next_lanes, next_heads) a (lane_id, head)
-    cross join lateral (select last_urgent from outbox.lane where id = a.lane_id limit 1) l
-    left join lateral (select event_id from outbox.delivery where id = a.head limit 1) d on true
-    left join lateral (select type from outbox.event where id = d.event_id limit 1) e on true;
+    cross join lateral (select last_urgent from outbox.lane where id = any(array[a.lane_id]) order by id limit 1) l
+    left join lateral (select event_id from outbox.delivery where id = any(array[a.head]) order by id limit 1) d on true
+    left join lateral (select type from outbox.event where id = any(array[d.event_id]) order by id limit 1) e on true;
   end if;
   if left_lanes is not null then
     left_lanes := array(
       select l.id from unnest(left_lanes) a (lane_id)
-      cross join lateral (select id, head from outbox.lane where id = a.lane_id limit 1) l
+      cross join lateral (select id, head from outbox.lane where id = any(array[a.lane_id]) order by id limit 1) l
       where (select true from outbox.delivery d where d.lane_id = l.id and d.id >= l.head and d.phase = 'open' limit 1)
         or (select true from outbox.delivery d where d.lane_id = l.id and d.back and d.phase = 'open' limit 1)
     );
