@@ -1,6 +1,6 @@
 """Every metric of the system, in base units and without ids in labels; the registry is handed in."""
 
-from functools import partial
+from functools import cache, partial
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 
@@ -80,6 +80,8 @@ class Metrics:
             "Bot API requests by method and by the answer's status code, or a word where none came.",
             ["method", "status"],
         )
+        # found again by its labels it would cost more than it counts
+        self.telegram_request = cache(self.telegram_requests.labels)
         self.telegram_request_seconds = self._histogram(
             "telegram_request_seconds", "Duration of one Bot API request.", buckets=REQUEST_BUCKETS
         )

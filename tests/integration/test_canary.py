@@ -129,7 +129,7 @@ def failing_once(owner, name):
 
 failing_once(asyncpg.connection.Connection, "copy_records_to_table")
 failing_once(jinja2.Template, "render")
-failing_once(aiohttp.FormData, "add_field")
+failing_once(aiohttp.BytesPayload, "__init__")
 """
 
 
