@@ -26,7 +26,7 @@ insert into outbox.event (type, recipients, payload)
 select 'invitation.created', array['u-' || n % 200000], '{"job": "UGC", "brand": "Acme", "url": "/jobs/1"}'
 from generate_series(1, $1::integer) n
 """
-UNRELAYED = "select count(*) from outbox.event e where not exists (select from outbox.relayed where event_id = e.id)"
+UNRELAYED = "select count(*) from outbox.event e where not exists (select from outbox.batch b where b.events @> e.id)"
 
 
 def measure(stage: demo.Stage) -> list[Figure]:
