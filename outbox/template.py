@@ -5,7 +5,7 @@ escaped, nothing can mark a value as safe, and there is neither a call nor an op
 the time and memory of a rendering stay bounded by the sizes of template and payload.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from functools import partial
 from typing import Any
 
@@ -90,6 +90,10 @@ class Sandbox(ImmutableSandboxedEnvironment):
             return self.from_string(source)
         except TemplateSyntaxError as fault:
             raise BadTemplateError(f"line {fault.lineno}: {fault.message}") from None
+
+    def make_globals(self, _given: MutableMapping[str, Any] | None) -> MutableMapping[str, Any]:
+        """Give a template no names but its payload's; Jinja's own look through nothing takes longer than most texts."""
+        return {}
 
     def is_constant(self, source: str) -> bool:
         """Tell whether a template says the same with every payload."""
