@@ -128,8 +128,8 @@ def failing_once(owner, name):
     setattr(owner, name, call)
 
 failing_once(asyncpg.connection.Connection, "copy_records_to_table")
-failing_once(jinja2.Template, "render")
-failing_once(aiohttp.FormData, "add_field")
+failing_once(jinja2.Template, "new_context")
+failing_once(aiohttp.BytesPayload, "__init__")
 """
 
 
