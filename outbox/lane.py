@@ -26,7 +26,7 @@ async def lock(conn: Connection, lanes: Sequence[int]) -> dict[int, int]:
 
 
 # not frozen: with so many fields it would take three times as long to make, and each message makes one
-@dataclass(slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Claimed:
     """The head delivery of a leased lane, with what it takes to send it."""
 
