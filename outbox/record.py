@@ -19,7 +19,8 @@ from outbox.own_event import OwnEvent
 NO_TIME = timedelta(0)
 
 
-@dataclass(frozen=True, slots=True)
+# not frozen: with so many fields it would take three times as long to make, and each message makes one
+@dataclass(slots=True)
 class Finish:
     """The end of one attempt: what came of it, what was decided, and what it says about the chat."""
 

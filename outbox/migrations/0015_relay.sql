@@ -60,7 +60,6 @@ order by max(r.relayed_at);
 insert into outbox.waiting (event_id, type, reason, due_at)
 select s.event_id, e.type, 'scheduled', s.due_at
 from outbox.scheduled s join outbox.event e on e.id = s.event_id order by s.event_id;
--- squawk-ignore ban-drop-table
 drop table outbox.relayed, outbox.scheduled;
 
 -- An insert into the inbox meets two indexes instead of three, of which one grows at its end only: what is read and what
