@@ -17,8 +17,15 @@ PYTEST_ARGS ?=
 JOBS ?= 3
 # Empty: only the tests that stand on PostgreSQL, without the minutes of sending at the rate.
 EVERYTHING ?= yes
+# Which rows `make bench` measures, with commas between them (all), on which scale (1: as many events as each wants),
+# and how often what is compared takes turns. PEERS: other people's queues beside ours instead.
+ROWS ?=
+SCALE ?= 1
+ROUNDS ?= 3
+PEERS ?=
+comma := ,
 
-.PHONY: demo test clients check lint shape bench clean
+.PHONY: demo test clients check lint shape bench bench-baseline clean
 demo: $(READY)
 	$(BIN)/vestnik demo
 
@@ -67,7 +74,11 @@ shape: $(READY)
 	$(BIN)/python -m tests.shape
 
 bench: $(READY)
-	$(BIN)/python -m tests.bench
+	$(BIN)/python -m tests.bench $(subst $(comma), ,$(ROWS)) --scale $(SCALE) --rounds $(ROUNDS)
+
+# What a message may take of what the engines count; to be written anew, with a line in the changelog, when it changes.
+bench-baseline: $(READY)
+	$(BIN)/python -m tests.bench baseline
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
