@@ -14,7 +14,24 @@ from typing import TypeVar
 
 import uvloop
 
-from tests.bench import about, emit, gate, gauge, hold, idle, lane, memory, pace, relay, soak, stream, way
+from tests.bench import (
+    about,
+    backlog,
+    emit,
+    gate,
+    gauge,
+    hold,
+    idle,
+    lane,
+    mass,
+    pace,
+    relay,
+    shape,
+    soak,
+    stream,
+    urgent,
+    way,
+)
 from tests.bench.stage import Stage, stage
 from tests.bench.table import Figure, show
 from workers import demo
@@ -56,12 +73,17 @@ ROWS: Mapping[str, Row] = {
     "quiet": idle.costs,
     "full": pace.full,
     "free": pace.free,
+    "urgent": urgent.measure,
+    "types": shape.types,
+    "recipients": shape.recipients,
+    "one-lane": shape.one_lane,
+    "mass": mass.measure,
+    "backlog": backlog.measure,
     "emit": _on_a_database(emit.measure),
     "relay": _on_a_database(relay.measure),
     "lane": _on_a_database(lane.measure),
     "gauge": _on_a_database(gauge.measure),
     "stream": _on_the_demo(stream.measure),
-    "memory": _on_the_demo(memory.measure),
 }
 """The whole ways first, then their parts."""
 

@@ -8,7 +8,7 @@ from statistics import median
 from outbox.database import connect
 from tests.bench import catalog, count, process, worker
 from tests.bench.count import Counts
-from tests.bench.stage import Ground
+from tests.bench.stage import PEOPLE, Ground
 
 USUAL: Mapping[str, str] = {}
 MOST_S = 1800.0
@@ -45,6 +45,8 @@ class Load:
     each: int = 1
     """Recipients of an event."""
     channels: int = 1
+    people: int = PEOPLE
+    """Who gets them in turn."""
     cold: bool = False
     """Nobody has had a message before, so that there are no lanes yet."""
 
@@ -87,12 +89,17 @@ async def analyzed(ground: Ground) -> None:
     await ground.conn.execute("vacuum analyze", timeout=MOST_S)
 
 
+async def empty(ground: Ground) -> None:
+    """Take everything away that followed from events."""
+    await ground.conn.execute("truncate " + worker.TABLES)
+
+
 async def fill(ground: Ground, load: Load) -> None:
     """Commit the events, as those who emit while the relay is awake."""
     await ground.conn.execute(worker.AWAKE)
     if not load.cold:
-        await ground.conn.execute(worker.LANES, ground.people)
-    arguments = (load.events, list(load.types), ground.people, load.payload)
+        await ground.conn.execute(worker.LANES, load.people, timeout=MOST_S)
+    arguments = (load.events, list(load.types), load.people, load.payload)
     if load.each == 1:
         await ground.conn.execute(EVENTS, *arguments, timeout=MOST_S)
     else:
@@ -124,7 +131,7 @@ async def drain(
     settings: Mapping[str, str] = USUAL,
 ) -> Drained:
     """Empty the tables, commit the events, and let one worker run drain them."""
-    await ground.conn.execute("truncate " + worker.TABLES)
+    await empty(ground)
     await fill(ground, load)
     await prepare(ground)
     return await run(ground, load.messages, sender=sender, in_flight=in_flight, settings=settings)

@@ -14,7 +14,9 @@ from typing import NamedTuple
 from health import read as read_health
 from tests.bench.stage import Ground
 
-NULL, HTTP = "null", "http"
+NULL, STUCK, HTTP = "null", "stuck", "http"
+AS_SHIPPED = 0
+"""For the number in flight: limits are what they are in production."""
 IN_FLIGHT = 500
 PROJECT = Path(__file__).parents[2]
 READY_WITHIN_S = 60.0
@@ -30,6 +32,7 @@ class Took(NamedTuple):
     most_kb: int
     """The most memory that it had at one time."""
     sent: int
+    """To the null sender."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +44,24 @@ class Watching:
 
     def timed(self) -> list[float]:
         """Give the seconds from emit to send of the timed messages that have gone so far."""
+        return [(int(sent) - int(emitted)) / 1e9 for emitted, sent in self._timed_lines()]
+
+    def progress(self) -> list[tuple[float, int]]:
+        """Give the moments at which so many messages had gone that were not timed."""
+        seen, timed = [], 0
+        for line in self._lines():
+            if line[0] == "sent":
+                seen.append((int(line[2]) / 1e9, int(line[1]) - timed))
+            else:
+                timed += 1
+        return seen
+
+    def _timed_lines(self) -> list[list[str]]:
+        return [line for line in self._lines() if line[0] != "sent"]
+
+    def _lines(self) -> list[list[str]]:
         whole, _, _ = self.report.read_text().rpartition("\n")
-        lines = (line.split() for line in whole.splitlines() if not line.startswith("{"))
-        return [(int(sent) - int(emitted)) / 1e9 for emitted, sent in lines]
+        return [line.split() for line in whole.splitlines() if not line.startswith("{")]
 
     async def until_sent(self, count: int, within_s: float = 60.0) -> list[float]:
         """Wait until so many timed messages have gone."""
@@ -97,8 +115,9 @@ async def watching(
             while read_health(health).exit_code != 0:  # noqa: ASYNC110 (the fact is in a file)
                 await asyncio.sleep(0.05)
         yield Watching(running.pid, _report(ground))
-        running.send_signal(signal.SIGTERM)
-        await _ended(running, ground)
+        if sender != STUCK:
+            running.send_signal(signal.SIGTERM)
+            await _ended(running, ground)
     finally:
         if running.returncode is None:
             running.kill()
@@ -123,3 +142,10 @@ def cpu_s(pid: int, *, children: bool = False) -> float:
 def _times(pid: int) -> tuple[int, float, float]:
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return int(fields[1]), sum(map(int, fields[11:13])) / TICK, sum(map(int, fields[13:15])) / TICK
+
+
+def memory_mb(pid: int, field: str) -> int:
+    """Read a size of a process in MB: VmRSS, what it has; VmHWM, the most that it had."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    kilobytes = next(int(line.split()[1]) for line in lines if line.startswith(f"{field}:"))
+    return kilobytes * 1024 // 1_000_000

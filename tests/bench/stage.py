@@ -24,6 +24,8 @@ SETTINGS: Mapping[str, str] = {
 }
 TEMPLATE = "bench_template"
 PEOPLE = 10_000
+OTHERS = 100
+"""So many people more are linked, for whom nothing is emitted but what is measured one by one."""
 
 LINK = "insert into outbox.telegram_link (recipient, chat_id) select 'u' || i, i from generate_series(1, $1::integer) i"
 """Chats of all the people."""
@@ -37,6 +39,8 @@ class Ground:
     url: str
     conn: Connection
     people: int
+    """Who is linked: `u1` and on, the last of them others than those that a load is for."""
+    others: int = OTHERS
 
     def settings(self, **more: str) -> dict[str, str]:
         """Name the settings of a worker on it."""
@@ -84,11 +88,11 @@ class Stage:
 
     @asynccontextmanager
     async def ground(self, people: int = PEOPLE) -> AsyncIterator[Ground]:
-        """Lend a database in which so many people are linked."""
+        """Lend a database in which so many people are linked, and some others."""
         async with self.database() as url:
             conn = await connect(url)
-            await conn.execute(LINK, people, timeout=300)
-            yield Ground(self, url, conn, people)
+            await conn.execute(LINK, people + OTHERS, timeout=300)
+            yield Ground(self, url, conn, people + OTHERS)
             await conn.close()
 
 

@@ -3,9 +3,12 @@
 `TABLES`, `AWAKE`, `limits`, `null_sender`, `once` and `watch` are called by harnesses outside the project, too. As a
 program it is one worker process with these limits, which tells in a file how it went:
 
-    python -m tests.bench.worker once|watch null|http IN_FLIGHT REPORT
+    python -m tests.bench.worker once|watch null|stuck|http IN_FLIGHT REPORT
+
+IN_FLIGHT 0 leaves the limits as they are.
 """
 
+import asyncio
 import json
 import re
 import resource
@@ -14,6 +17,7 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import ModuleType
+from typing import TextIO
 
 from outbox import shape
 from outbox.outcome import Delivered
@@ -58,6 +62,7 @@ OUT_OF_REACH = 1e9
 BURST = 1_000_000
 NOWHERE = "http://127.0.0.1:9"
 """Where a request goes that gets past the null sender: nobody listens there."""
+MARK_EVERY = 100
 CHAT_RATE = 1000
 """Of one chat: so high that nobody waits, and still a pace that has to be written down."""
 
@@ -101,10 +106,21 @@ def null_sender(on_send: Callable[[int], None]) -> None:
         on_send(_number(message.text))
         return Verdict(Delivered(1))
 
-    async def get_me(_sender: Sender) -> Me:
-        return Me(1, "bench_bot")
+    _set(Sender, send=send, get_me=_get_me)
 
-    _set(Sender, send=send, get_me=get_me)
+
+def stuck_sender() -> None:
+    """Let no message ever get an answer: everything is relayed, and nothing ends."""
+
+    async def send(_sender: Sender, *_: object, **__: object) -> Verdict:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    _set(Sender, send=send, get_me=_get_me)
+
+
+async def _get_me(_sender: Sender) -> Me:
+    return Me(1, "bench_bot")
 
 
 async def once() -> None:
@@ -139,32 +155,47 @@ def _set(owner: ModuleType | type, **values: object) -> None:
         setattr(owner, name, value)
 
 
-def main(how: str, sender: str, in_flight: str, report: str) -> None:
-    """Be one worker process; report each timed message (its number and when it was sent), and in the end what it took.
+class Report:
+    """What a worker process tells while it runs: `T NOW` of each timed message, `sent COUNT NOW` now and then.
 
-    A message is timed when its number is not 0.
+    A message is timed when its number T is not 0. Both times are the monotonic clock's, in nanoseconds.
     """
-    began, used, count = time.perf_counter(), time.process_time(), 0
-    limits(int(in_flight))
-    with Path(report).open("w", encoding="utf-8") as told:
 
-        def on_send(number: int) -> None:
-            nonlocal count
-            count += 1
-            if number:
-                told.write(f"{number} {time.monotonic_ns()}\n")
-                told.flush()
+    def __init__(self, told: TextIO) -> None:
+        self._told = told
+        self.sent = 0
 
+    def on_send(self, number: int) -> None:
+        """Count one message."""
+        self.sent += 1
+        if number:
+            self._tell(f"{number} {time.monotonic_ns()}")
+        if self.sent % MARK_EVERY == 0:
+            self._tell(f"sent {self.sent} {time.monotonic_ns()}")
+
+    def end(self, seconds: float, cpu_s: float) -> None:
+        """Tell in the last line what the run took."""
+        most_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        self._tell(json.dumps({"seconds": seconds, "cpu_s": cpu_s, "most_kb": most_kb, "sent": self.sent}))
+
+    def _tell(self, line: str) -> None:
+        self._told.write(line + "\n")
+        self._told.flush()
+
+
+def main(how: str, sender: str, in_flight: str, file: str) -> None:
+    """Be one worker process."""
+    began, used = time.perf_counter(), time.process_time()
+    if int(in_flight):
+        limits(int(in_flight))
+    with Path(file).open("w", encoding="utf-8") as told:
+        report = Report(told)
         if sender == "null":
-            null_sender(on_send)
+            null_sender(report.on_send)
+        elif sender == "stuck":
+            stuck_sender()
         run(once() if how == "once" else watch())
-        took = {
-            "seconds": time.perf_counter() - began,
-            "cpu_s": time.process_time() - used,
-            "most_kb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
-            "sent": count,
-        }
-        told.write(json.dumps(took) + "\n")
+        report.end(time.perf_counter() - began, time.process_time() - used)
 
 
 if __name__ == "__main__":
