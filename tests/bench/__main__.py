@@ -16,11 +16,13 @@ import uvloop
 
 from tests.bench import (
     about,
+    analyze,
     backlog,
     emit,
     gate,
     gauge,
     hold,
+    http,
     idle,
     lane,
     mass,
@@ -74,6 +76,8 @@ ROWS: Mapping[str, Row] = {
     "full": pace.full,
     "free": pace.free,
     "urgent": urgent.measure,
+    "http": http.measure,
+    "statistics": analyze.measure,
     "types": shape.types,
     "recipients": shape.recipients,
     "one-lane": shape.one_lane,

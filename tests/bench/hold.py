@@ -20,10 +20,9 @@ async def _compare(stage: Stage, channel: str, load: Load, target: str) -> Figur
     async with stage.ground() as ground:
         load = await fit(ground, load, MOST)
         free, beside = await alternate(stage.rounds, lambda: drain(ground, load), lambda: _held(ground, load))
-    busy, idle = (one.worker_s + one.postgres_s for one in (beside, free))
     return Figure(
         f"{channel} drain, a writing transaction held open: {load.messages:,} messages",
-        f"{beside.rate:,.0f}/s = {beside.rate / free.rate:.2f}; by processor time {idle / busy:.2f}",
+        beside.next_to(free),
         f"{target} of without",
         f"{free.rate:,.0f}/s without, {free.costs}; with {beside.costs}",
     )

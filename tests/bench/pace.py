@@ -29,7 +29,7 @@ async def _compare(stage: Stage, what: str, load: Load, settings: dict[str, str]
         )
     return Figure(
         f"Telegram drain, {what}: {load.messages:,} messages",
-        f"{other.rate:,.0f}/s = {other.rate / plain.rate:.2f} of the plain one",
+        other.next_to(plain),
         f"{target} of it",
         f"{plain.rate:,.0f}/s, {plain.costs}; here {other.costs}",
     )
