@@ -30,7 +30,12 @@ async def types(stage: Stage) -> list[Figure]:
             lambda: drain(ground, many, settings=settings),
         )
     return [
-        _figure(f"Telegram drain of {TYPES:,} types: {one.messages:,} messages", above.rate, below.rate, "one type")
+        _figure(
+            f"Telegram drain of {TYPES:,} types: {one.messages:,} messages",
+            above.next_to(below),
+            below.rate,
+            "one type",
+        )
     ]
 
 
@@ -52,7 +57,7 @@ async def _recipients(stage: Stage, channel: str, event_type: str) -> Figure:
             lambda: drain(ground, wide),
         )
     what = f"{channel} drain, {PEOPLE:,} recipients an event: {wide.messages:,} messages"
-    return _figure(what, above.rate, below.rate, "one recipient")
+    return _figure(what, above.next_to(below), below.rate, "one recipient")
 
 
 async def one_lane(stage: Stage) -> list[Figure]:
@@ -61,7 +66,7 @@ async def one_lane(stage: Stage) -> list[Figure]:
         without = await _others(ground, 0)
         beside = await _others(ground, stage.size(IN_ONE_LANE))
     what = f"Telegram, others' rate while {stage.size(IN_ONE_LANE):,} wait in one lane"
-    return [_figure(what, beside, without, "none do")]
+    return [_figure(what, f"{beside:,.0f}/s = {beside / without:.2f}", without, "none do")]
 
 
 async def _others(ground: Ground, crowd: int) -> float:
@@ -74,5 +79,5 @@ async def _others(ground: Ground, crowd: int) -> float:
         return await backlog.steady(worker, load.messages)
 
 
-def _figure(what: str, rate: float, floor: float, beside: str) -> Figure:
-    return Figure(what, f"{rate:,.0f}/s = {rate / floor:.2f}", "0.9", f"{floor:,.0f}/s where {beside}")
+def _figure(what: str, measured: str, floor: float, beside: str) -> Figure:
+    return Figure(what, measured, "0.9", f"{floor:,.0f}/s where {beside}")
