@@ -28,10 +28,10 @@ WAKE = "select pg_notify('floor', '')"
 async def latency(stage: Stage) -> list[Figure]:
     """Emit one event after the other, each for somebody else."""
     async with stage.ground() as ground:
-        below = await _floor(ground, stage.size(EMITS))
+        below = await bare_lags(ground, stage.size(EMITS))
         async with watching(ground) as worker:
             await asyncio.sleep(SETTLE_S)
-            begun, committed = await _emit(ground, worker, stage.size(EMITS))
+            begun, committed = await lags(ground, worker, stage.size(EMITS))
     return [
         Figure(
             "idle: commit to send, p50 / p99",
@@ -68,7 +68,7 @@ async def _commands(stage: Stage) -> int:
     return sum((await count.commands(stage.redis_url)).values())
 
 
-async def _emit(ground: Ground, worker: Watching, emits: int) -> tuple[list[float], list[float]]:
+async def lags(ground: Ground, worker: Watching, emits: int) -> tuple[list[float], list[float]]:
     """Give the seconds to each send, from just before BEGIN and from the return of COMMIT."""
     took = []
     for number in range(1, emits + 1):
@@ -82,7 +82,7 @@ async def _emit(ground: Ground, worker: Watching, emits: int) -> tuple[list[floa
     return begun, [whole - commit for whole, commit in zip(begun, took, strict=True)]
 
 
-async def _floor(ground: Ground, jobs: int) -> list[float]:
+async def bare_lags(ground: Ground, jobs: int) -> list[float]:
     """Give the seconds from just before BEGIN until a bare loop has claimed the job."""
     await ground.conn.execute(floor.TABLE)
     seen: list[float] = []
