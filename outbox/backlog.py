@@ -25,8 +25,10 @@ class Backlog:
     possible_duplicates: int = 0
     """Attempts that may have arrived and were sent again, since rows are kept."""
     relay_lag: float = 0.0
-    """Seconds since the oldest event was emitted that is not relayed and not scheduled."""
+    """Seconds since the oldest event was emitted that the relay has not read."""
     scheduled: int = 0
+    unrouted: int = 0
+    """Events that wait since the catalog does not know their type."""
     lanes_due: int = 0
     lanes_leased: int = 0
     oldest_transaction: float = 0.0
@@ -67,7 +69,8 @@ select
 
 REST = """
 select
-  (select count(*) from outbox.scheduled) as scheduled,
+  (select count(*) from outbox.waiting where reason = 'scheduled') as scheduled,
+  (select count(*) from outbox.waiting where reason = 'unrouted') as unrouted,
   (select count(*) from outbox.lane where lease_until is not null) as leased,
   (select count(*) from outbox.attempt where resent) as possible_duplicates,
   (select moved_at from outbox.cursor where consumer = 'relay') as moved_at
@@ -93,6 +96,7 @@ async def look(conn: Connection) -> Backlog:
         possible_duplicates=rest["possible_duplicates"],
         relay_lag=lag,
         scheduled=rest["scheduled"],
+        unrouted=rest["unrouted"],
         lanes_due=sum(row["due"] for row in lanes),
         lanes_leased=rest["leased"],
         oldest_transaction=oldest_transaction,

@@ -6,9 +6,7 @@ A cursor whose two snapshots are equal is closed: the next read opens a window u
 """
 
 from dataclasses import dataclass, replace
-from datetime import datetime
-from itertools import accumulate
-from typing import NamedTuple
+from typing import NoReturn
 
 from outbox.database import Connection
 from outbox.error import ForeignClusterError
@@ -46,33 +44,21 @@ class Window:
         return Window(self.consumer, low=self.high, high=self.high, now=self.now)
 
 
-class Position(NamedTuple):
-    """One event of a window: its id, the transaction that wrote it, and what the relay decides by."""
-
-    id: int
-    xid: str
-    type: str
-    recipients: list[str]
-    created_at: datetime
-    expires_at: datetime | None
-    later: bool
-    """Its deliver_at has not come."""
-
-
-PEEK = """
-select c.low::text <> c.high::text
-  or exists (select from outbox.event e where e.xid >= pg_snapshot_xmax(c.low))
-  or exists (select from pg_snapshot_xip(c.low) x, lateral (select from outbox.event e where e.xid = x limit 1) e)
-  or exists (select from outbox.scheduled s where s.due_at <= now() and c.consumer = 'relay')
-  -- a cursor that `lock` will refuse
-  or pg_snapshot_xmax(c.high) > pg_snapshot_xmax(pg_current_snapshot())
-  or c.system_identifier <> (select system_identifier from pg_control_system())
-from outbox.cursor c where c.consumer = $1
+NEWS = """
+c.low::text <> c.high::text
+or exists (select from outbox.event e where e.xid >= pg_snapshot_xmax(c.low))
+or exists (select from pg_snapshot_xip(c.low) x, lateral (select from outbox.event e where e.xid = x limit 1) e)
+-- a cursor that will be refused
+or pg_snapshot_xmax(c.high) > pg_snapshot_xmax(pg_current_snapshot())
+or c.system_identifier <> (select system_identifier from pg_control_system())
 """
+"""Of a cursor `c`: it has something to read."""
+
+PEEK = "select" + NEWS + "from outbox.cursor c where c.consumer = $1"
 
 
-async def peek(conn: Connection, consumer: str = RELAY) -> bool:
-    """Tell whether there is something to read, without a lock and without a transaction id."""
+async def peek(conn: Connection, consumer: str) -> bool:
+    """Return whether there is something to read, without a lock and without a transaction id."""
     return bool(await conn.fetchval(PEEK, consumer))
 
 
@@ -117,17 +103,31 @@ async def _guarded(conn: Connection, consumer: str, sql: str) -> Window | None:
         return None
     now, ahead = await conn.fetchrow(NOW, row["high"]) or ("", True)
     if row["moved_away"]:
+        refuse(consumer, "moved")
+    if row["foreign_cluster"] or ahead:
+        refuse(consumer, "foreign" if row["foreign_cluster"] else "ahead")
+    return Window(consumer, row["low"], row["high"], row["at_xid"], row["at_id"], now)
+
+
+REFUSED = {"foreign": "was written in another cluster", "ahead": "is ahead of this cluster"}
+
+
+def refuse(consumer: str, standing: str) -> NoReturn:
+    """Say why a cursor is not moved: `moved`, `foreign` or `ahead`.
+
+    Raises:
+        ForeignClusterError: always.
+
+    """
+    if standing == "moved":
         raise ForeignClusterError(
             "this installation has moved to another database with `vestnik transfer`, and goes on there. Only if "
             "nothing was begun there yet, `vestnik cursor rebase` opens this one again"
         )
-    if row["foreign_cluster"] or ahead:
-        found = "was written in another cluster" if row["foreign_cluster"] else "is ahead of this cluster"
-        raise ForeignClusterError(
-            f"the cursor of consumer {consumer!r} {found}: the database was restored or copied. Nothing was "
-            f"skipped. Run `vestnik cursor rebase` to go on with the events that were not yet relayed"
-        )
-    return Window(consumer, row["low"], row["high"], row["at_xid"], row["at_id"], now)
+    raise ForeignClusterError(
+        f"the cursor of consumer {consumer!r} {REFUSED[standing]}: the database was restored or copied. Nothing was "
+        f"skipped. Run `vestnik cursor rebase` to go on with the events that were not yet relayed"
+    )
 
 
 # Two reads, each by the index (xid, id) and each limited: first transactions that were open at `low`, then
@@ -147,32 +147,6 @@ WINDOW = """(
    order by e.xid, e.id limit $5)
 ) e
 """
-OF_THE_RELAY = """
-select id, xid::text, type, recipients, created_at, expires_at, coalesce(deliver_at > now(), false) from
-"""
-READ = OF_THE_RELAY + WINDOW + "order by e.xid, e.id limit $5"
-
-
-async def read(conn: Connection, window: Window, limit: int, rows: int) -> tuple[list[Position], Window]:
-    """Read up to `limit` events for up to `rows` recipients of a locked cursor; also say where it stands after them.
-
-    One event is read however many recipients it has.
-    """
-    window = window.opened()
-    found = await conn.fetch(READ, window.low, window.high, window.at_xid, window.at_id, limit)
-    events = within(rows, [Position(*row) for row in found])
-    if len(events) == len(found) < limit:
-        return events, window.finished()
-    return events, window.behind(events[-1].xid, events[-1].id)
-
-
-def within(rows: int, events: list[Position]) -> list[Position]:
-    """Keep the first events that have at most so many recipients together, one event at the least."""
-    total = accumulate(len(event.recipients) for event in events)
-    fitting = sum(1 for count in total if count <= rows)
-    return events[: max(1, fitting)]
-
-
 # moves the cursor
 ADVANCE = """
 update outbox.cursor

@@ -29,7 +29,7 @@ class Gauge:
     oldest_dead: dict[str, float] = field(default_factory=dict)
     """Age in seconds of the oldest dead letter of a channel."""
     relay_lag: float = 0.0
-    """Seconds since the oldest event was emitted that is not relayed and not scheduled."""
+    """Seconds since the oldest event was emitted that the relay has not read."""
     oldest_transaction: float = 0.0
     """Age in seconds of the oldest writing transaction that is open in this cluster."""
     bytes: dict[str, int] = field(default_factory=dict)

@@ -19,12 +19,17 @@ from outbox.pooler import stands_between
 NO_TRANSACTION = "-- no transaction"
 """First line of a file whose statements cannot run in a transaction, such as CREATE INDEX CONCURRENTLY."""
 
+BREAKING = "-- breaking"
+"""First line of a file that takes away what earlier versions use: none of their processes may run meanwhile."""
+
 DEPLOY_LOCK = 0x7665_7374_6E69_6B
 """Advisory lock that makes ten deploys at once one after another ("vestnik" in ASCII)."""
 
 END_OF_STATEMENT = re.compile(r";[ \t]*\n")
 
 ASK_EVERY_S = 0.1
+ENDING_S = 5.0
+"""How long processes of an earlier version may take to end before a breaking migration is refused."""
 
 
 class Standing(StrEnum):
@@ -57,6 +62,11 @@ class Migration:
     def transactional(self) -> bool:
         """Tell whether it runs in a transaction, with the note that it ran."""
         return not self.sql.startswith(NO_TRANSACTION)
+
+    @property
+    def breaking(self) -> bool:
+        """Return whether it takes away what earlier versions use."""
+        return self.sql.startswith(BREAKING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,26 +154,54 @@ async def migrate(
 
     Raises:
         MigrationError: an applied file has changed, or a file failed; what came before it stays applied. Or a pooler
-            stands between, where a lock is nobody's.
+            stands between, where a lock is nobody's. Or processes of an earlier version run, and a file is breaking.
 
     """
     if await stands_between(conn):
         raise MigrationError(
             "DATABASE_URL leads to a pooler such as PgBouncer: migrate through the address of PostgreSQL itself"
         )
+    # so that deploys that run at once do not take each other for workers
+    await conn.execute(NAME_DEPLOY)
     # Asked again and again: who waits inside the lock call holds a snapshot, which CREATE INDEX CONCURRENTLY waits for.
     while not await conn.fetchval("select pg_try_advisory_lock($1)", DEPLOY_LOCK):  # noqa: ASYNC110 (as said)
         await asyncio.sleep(ASK_EVERY_S)
     try:
         if not await conn.fetchval(EXISTS):
             await conn.execute(CREATE_TABLE)
-        wanted = _pending(await status(conn))
+        standings = await status(conn)
+        wanted = _pending(standings)
+        if len(wanted) < len(standings) and (breaking := [m.name for m in wanted if m.breaking]):
+            await _require_alone(conn, breaking[0])
         for migration in wanted:
             await _apply(conn, migration, say)
             done(migration)
     finally:
         await conn.execute("select pg_advisory_unlock($1)", DEPLOY_LOCK)
+        await conn.execute("reset application_name")
     return wanted
+
+
+NAME_DEPLOY = "set application_name = 'vestnik migrate'"
+
+# everything else of Vestnik's connects under this name
+OTHERS = """
+select pid from pg_stat_activity
+where datname = current_database() and application_name = 'vestnik' and pid <> pg_backend_pid() order by pid
+"""
+
+
+async def _require_alone(conn: Connection, name: str) -> None:
+    """Refuse a migration that takes away what others use, unless they end soon."""
+    end = asyncio.get_running_loop().time() + ENDING_S
+    while others := [str(row["pid"]) for row in await conn.fetch(OTHERS)]:
+        if asyncio.get_running_loop().time() >= end:
+            raise MigrationError(
+                f"{name} takes away what earlier versions use, and {len(others)} connections of Vestnik's are open "
+                f"(PostgreSQL's processes {', '.join(others)}): stop its workers, bots, APIs and commands, then run "
+                "`vestnik migrate` again; nothing was changed"
+            )
+        await asyncio.sleep(ASK_EVERY_S)
 
 
 def _pending(standings: Sequence[Standings]) -> list[Migration]:

@@ -24,9 +24,11 @@ class Proof:
 
     events: int
     waiting: int
-    """Committed, but not relayed yet: ahead of the cursor, or scheduled for later."""
+    """Committed, but not relayed yet: ahead of the cursor, or set aside."""
     unrouted: int
-    """Relayed while the catalog had no entry for their type."""
+    """Of those that wait: set aside since the catalog does not know their type."""
+    discarded: int
+    """Relayed to nobody, since the catalog did not know their type."""
     expected: int
     """Events x recipients x channels of what was relayed."""
     states: dict[str, dict[str, int]] = field(default_factory=dict)
@@ -44,14 +46,33 @@ class Proof:
         return not self.gaps and self.accounted == self.expected
 
 
-TOTALS = """
+# Where each event was sent: one row for each that the ledger holds; without channels: nowhere.
+RELAYED = """(
+  select e.id as event_id, e.created_at, e.recipients, coalesce(t.channels, '{}') as channels
+  from outbox.batch b
+  cross join lateral unnest(b.events) r
+  cross join lateral generate_series(lower(r), upper(r) - 1) n (id)
+  join outbox.event e on e.id = n.id
+  left join outbox.route t on t.routing = b.routing and t.type = e.type
+) r
+"""
+
+TOTALS = RELAYED.join(
+    (
+        """
 select count(*) as events,
   count(*) filter (where r.event_id is null) as waiting,
-  count(*) filter (where r.channels = '{}') as unrouted,
+  count(*) filter (where w.reason = 'unrouted') as unrouted,
+  count(*) filter (where r.channels = '{}') as discarded,
   coalesce(sum(cardinality(e.recipients) * cardinality(r.channels)), 0) as expected
-from outbox.event e left join outbox.relayed r on r.event_id = e.id
+from outbox.event e
+left join outbox.waiting w on w.event_id = e.id
+left join """,
+        """on r.event_id = e.id
 where e.created_at >= $1
-"""
+""",
+    )
+)
 
 STATES = """
 select d.channel, case d.state when 'sending' then 'pending' else d.state end as state, count(*)
@@ -62,32 +83,44 @@ from outbox.notification n join outbox.event e on e.id = n.event_id where e.crea
 order by 1, 2
 """
 
-# behind the cursor, but neither relayed nor scheduled
-LOST = """
+# behind the cursor, but neither relayed nor set aside
+LOST = RELAYED.join(
+    (
+        """
 select 'lost', e.id, null, null
-from outbox.event e, outbox.cursor c
-where c.consumer = 'relay' and e.created_at >= $1
+from outbox.event e
+join outbox.cursor c on c.consumer = 'relay'
+left join """,
+        """on r.event_id = e.id
+where e.created_at >= $1 and r.event_id is null
   and (pg_visible_in_snapshot(e.xid, c.low)
        or (pg_visible_in_snapshot(e.xid, c.high) and (e.xid, e.id) <= (c.at_xid, c.at_id)))
-  and not exists (select from outbox.relayed r where r.event_id = e.id)
-  and not exists (select from outbox.scheduled s where s.event_id = e.id)
-"""
+  and not exists (select from outbox.waiting w where w.event_id = e.id)
+""",
+    )
+)
 
-MISSING = """
-select case when n.event_id is null then 'missing' else 'twice' end, e.id, wanted.channel, wanted.recipient
-from outbox.relayed r
-join outbox.event e on e.id = r.event_id
-cross join lateral (select channel, recipient from unnest(r.channels) channel, unnest(e.recipients) recipient) wanted
-left join outbox.delivery d on d.event_id = e.id and d.recipient = wanted.recipient and d.channel = wanted.channel
-left join outbox.notification n on wanted.channel = 'inapp' and n.event_id = e.id and n.recipient = wanted.recipient
-where e.created_at >= $1 and (d.id is null) = (n.event_id is null)
-"""
+MISSING = RELAYED.join(
+    (
+        """
+select case when n.event_id is null then 'missing' else 'twice' end, r.event_id, c.channel, w.recipient
+from """,
+        """cross join unnest(r.channels) c (channel)
+cross join unnest(r.recipients) w (recipient)
+left join outbox.delivery d on d.event_id = r.event_id and d.recipient = w.recipient and d.channel = c.channel
+left join outbox.notification n on c.channel = 'inapp' and n.event_id = r.event_id and n.recipient = w.recipient
+where r.created_at >= $1 and (d.id is null) = (n.event_id is null)
+""",
+    )
+)
 
-ORPHANS = """
+ORPHANS = RELAYED.join(
+    (
+        """
 with wanted as (
   select r.event_id, channel, recipient
-  from outbox.relayed r
-  join outbox.event e on e.id = r.event_id, unnest(r.channels) channel, unnest(e.recipients) recipient
+  from """,
+        """, unnest(r.channels) channel, unnest(r.recipients) recipient
 )
 select 'orphan', d.event_id, d.channel, d.recipient
 from outbox.delivery d
@@ -99,7 +132,9 @@ select 'orphan', n.event_id, 'inapp', n.recipient
 from outbox.notification n
 left join wanted w on w.event_id = n.event_id and w.channel = 'inapp' and w.recipient = n.recipient
 where w.event_id is null
-"""
+""",
+    )
+)
 
 
 async def prove(conn: Connection, since: datetime) -> Proof:
@@ -115,4 +150,4 @@ async def prove(conn: Connection, since: datetime) -> Proof:
                 states.setdefault(channel, {})[state] = count
         rows = [*await conn.fetch(LOST, since), *await conn.fetch(MISSING, since), *await conn.fetch(ORPHANS)]
     gaps = [Gap(*row) for row in rows]
-    return Proof(totals["events"], totals["waiting"], totals["unrouted"], totals["expected"], states, gaps)
+    return Proof(**totals, states=states, gaps=gaps)

@@ -153,7 +153,7 @@ async def _prune(conn: Connection, old: Sequence[int], before: Cutoff, pruned: P
 JUDGE = """
 select e.id,
   case
-    when r.event_id is null or c.relay then 'waiting'
+    when r.relayed_at is null or c.relay then 'waiting'
     when c.behind is not null then 'consumer'
     when d.stuck then 'stuck'
     when d.open then 'open'
@@ -163,7 +163,7 @@ select e.id,
   c.behind, d.rows, n.rows, n.unread
 from unnest($1::bigint[]) a (id)
 cross join lateral (select id, xid, recipients from outbox.event where id = a.id limit 1) e
-left join lateral (select event_id, relayed_at from outbox.relayed where event_id = a.id limit 1) r on true
+left join lateral (select b.relayed_at from outbox.batch b where b.events @> a.id limit 1) r on true
 cross join lateral (
   select coalesce(bool_or(c.consumer = 'relay'), false) as relay,
     array_agg(c.consumer) filter (where c.consumer <> 'relay') as behind
@@ -202,6 +202,8 @@ async def _remove(conn: Connection, going: Sequence[Judged], before: Cutoff) -> 
             ids = [event.id for event in gone]
             await conn.execute(REMOVE_NOTIFICATIONS, ids)
             await conn.execute(REMOVE_DELIVERIES, ids)
+            await conn.execute(LOCK_BATCHES, ids)
+            await conn.execute(REMOVE_BATCHES, ids)
             await conn.execute(REMOVE_RELAYED, ids)
             await conn.execute(REMOVE_EVENTS, ids)
     except asyncpg.LockNotAvailableError:
@@ -258,5 +260,12 @@ from counted c where i.recipient = c.recipient
 
 # attempts and what operators did go with them
 REMOVE_DELIVERIES = "delete from outbox.delivery where event_id = any($1::bigint[])"
-REMOVE_RELAYED = "delete from outbox.relayed where event_id = any($1::bigint[])"
+
+GONE = "(select range_agg(int8range(id, id, '[]')) from unnest($1::bigint[]) id)"
+OF_BATCHES = " where b.events && " + GONE
+# first, in a statement of its own: whoever else takes events out of the same batch leaves another rest
+LOCK_BATCHES = "select from outbox.batch b" + OF_BATCHES + " order by b.id for update"
+# not `<@`: the index would judge by the space between an event and the next, too
+REMOVE_BATCHES = OF_BATCHES.join(("delete from outbox.batch b", " and isempty(b.events - " + GONE + ")"))
+REMOVE_RELAYED = GONE.join(("update outbox.batch b set events = b.events - ", OF_BATCHES))
 REMOVE_EVENTS = "delete from outbox.event where id = any($1::bigint[])"

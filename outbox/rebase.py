@@ -18,8 +18,8 @@ REBASE_EVENTS = """
 update outbox.event e set xid = case when u.unread then pg_current_xact_id() else '3' end
 from (
   select e.id,
-    not exists (select from outbox.relayed r where r.event_id = e.id)
-    and not exists (select from outbox.scheduled s where s.event_id = e.id)
+    not exists (select from outbox.batch b where b.events @> e.id)
+    and not exists (select from outbox.waiting w where w.event_id = e.id)
     or exists (
       select from outbox.cursor c where c.consumer <> 'relay' and not (
         pg_visible_in_snapshot(e.xid, c.low)
@@ -31,14 +31,14 @@ from (
 where e.id = u.id and (u.unread or not pg_visible_in_snapshot(e.xid, $1::text::pg_snapshot))
 """
 
-# the relay reads them again, and postpones them again
-UNSCHEDULE = """
-delete from outbox.scheduled s using outbox.event e where e.id = s.event_id and e.xid = pg_current_xact_id()
+# the relay reads them again, and sets them aside again
+NO_LONGER_WAITING = """
+delete from outbox.waiting w using outbox.event e where e.id = w.event_id and e.xid = pg_current_xact_id()
 """
 
 UNRELAYED = """
 select count(*) from outbox.event e
-where e.xid = pg_current_xact_id() and not exists (select from outbox.relayed r where r.event_id = e.id)
+where e.xid = pg_current_xact_id() and not exists (select from outbox.batch b where b.events @> e.id)
 """
 
 # a batch of before ends at a place that is none any more
@@ -64,7 +64,7 @@ async def rebase(conn: Connection, seen: str | None = None) -> int:
         await fence.open_again(conn)
         await conn.execute(LOCK)
         await conn.execute(REBASE_EVENTS, seen)
-        await conn.execute(UNSCHEDULE)
+        await conn.execute(NO_LONGER_WAITING)
         await conn.execute(VOID)
         await conn.execute(REBASE_CURSORS, seen)
         return int(await conn.fetchval(UNRELAYED))

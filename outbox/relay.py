@@ -1,15 +1,16 @@
-"""The relay: reads committed events after the cursor and fans them out, one batch in one transaction."""
+"""The relay: reads committed events after the cursor and fans them out, one batch in one transaction.
 
-from collections import Counter
-from collections.abc import Mapping
+The whole of a batch is the function `outbox.relay` in the database: no row leaves it, and a batch costs one round trip.
+"""
+
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from outbox import cursor
+from outbox import routing
+from outbox.cursor import NEWS, RELAY, refuse
 from outbox.database import Connection
-from outbox.fan_out import Route, Written, fan_out
-
-NOTHING = Written()
+from outbox.routing import Routing
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,75 +20,77 @@ class Batch:
     relayed: Mapping[str, int] = field(default_factory=dict)
     """Events by type."""
     first: int | None = None
-    """Id of one of them."""
-    scheduled: int = 0
-    """Events read whose time has not come."""
-    unrouted: int = 0
-    written: Written = NOTHING
+    """The least id among them."""
     oldest: datetime | None = None
-    """When the first of these events was emitted."""
+    """When the first of them was emitted, or was to be delivered."""
+    scheduled: int = 0
+    """Events set aside since their time has not come."""
+    unrouted: int = 0
+    """Events set aside since the catalog does not know their type."""
+    notifications: int = 0
+    deliveries: int = 0
+    skipped: int = 0
+    """Of the deliveries: those that were born so."""
+    lanes: int = 0
+    """Lanes that got work."""
+    recipients: Collection[str] = ()
+    """Whose inbox has changed."""
     more: bool = False
     """The window was not read to its end."""
 
 
-# events whose time has not come wait outside the order of the lanes
-POSTPONE = """
-insert into outbox.scheduled (event_id, due_at)
-select id, deliver_at from outbox.event where id = any($1::bigint[])
-on conflict do nothing
-"""
-
-# the next events whose time has come; nobody else takes them, for the cursor is locked
-DUE = """
-select e.id, e.xid::text, e.type, e.recipients, s.due_at, e.expires_at, false
-from outbox.scheduled s join outbox.event e on e.id = s.event_id
-where s.due_at <= now() order by s.due_at, s.event_id limit $1
-"""
-
-UNSCHEDULE = "delete from outbox.scheduled where event_id = any($1::bigint[])"
-
-EVENTS = 5_000
+EVENTS = 1_000
 """Events in one batch: large enough that the fixed cost of a transaction does not count."""
 
-ROWS = 20_000
+PAIRS = 10_000
 """Event-recipient pairs in one batch, so that events for many people do not make it grow without bound.
 
-Events from the log and events that were scheduled have it each for themselves: neither starves the other.
+Events from the log and events that have waited have it each for themselves: neither starves the other.
+"""
+
+WAITS_NO_LONGER = """
+or exists (select from outbox.waiting w where w.reason = 'scheduled' and w.due_at <= now())
+or exists (select from outbox.waiting w where w.reason = 'unrouted') and (
+  not exists (select from outbox.route r where r.routing = $1)
+  or exists (
+    select from outbox.route r
+    cross join lateral (select from outbox.waiting w where w.reason = 'unrouted' and w.type = r.type limit 1) w
+    where r.routing = $1
+  )
+) and $1 <> 0
+"""
+
+PEEK = "select" + NEWS + WAITS_NO_LONGER + "from outbox.cursor c where c.consumer = 'relay'"
+
+
+async def peek(conn: Connection, routes: Routing) -> bool:
+    """Return whether there is something to relay, without a lock and without a transaction id."""
+    return bool(await conn.fetchval(PEEK, routes.id))
+
+
+STEP = """
+select standing, coalesce(relayed, '{}') as relayed, first_id as first, oldest, scheduled, unrouted, notifications,
+  deliveries, skipped, lanes, coalesce(recipients, '{}') as recipients, more
+from outbox.relay($1, $2, $3)
 """
 
 
-async def step(conn: Connection, routes: Mapping[str, Route], limit: int = EVENTS) -> Batch | None:
+async def step(conn: Connection, routes: Routing, limit: int = EVENTS) -> Batch | None:
     """Relay up to `limit` events; None where another relay holds the cursor.
 
     Raises:
-        ForeignClusterError: see `outbox.cursor.lock`.
+        ForeignClusterError: the cursor was written in another cluster, or in a later state of this one.
 
     """
-    async with conn.transaction():
-        window = await cursor.lock(conn)
-        if window is None:
-            return None
-        events, after = await cursor.read(conn, window, limit, ROWS)
-        later = [event.id for event in events if event.later]
-        if later:
-            await conn.execute(POSTPONE, later)
-        due = [event for event in events if not event.later] + await _take_due(conn, limit)
-        written = await fan_out(conn, routes, due) if due else NOTHING
-        await cursor.advance(conn, after)
-    types = Counter(event.type for event in due)
-    return Batch(
-        relayed=types,
-        first=due[0].id if due else None,
-        scheduled=len(later),
-        unrouted=sum(count for name, count in types.items() if name not in routes),
-        written=written,
-        oldest=min((event.created_at for event in due), default=None),
-        more=not after.closed,
-    )
-
-
-async def _take_due(conn: Connection, limit: int) -> list[cursor.Position]:
-    due = cursor.within(ROWS, [cursor.Position(*row) for row in await conn.fetch(DUE, limit)])
-    if due:
-        await conn.execute(UNSCHEDULE, [event.id for event in due])
-    return due
+    while True:
+        row = await conn.fetchrow(STEP, routes.id, limit, PAIRS)
+        standing, *facts = row or ("missing",)
+        match standing:
+            case "relayed":
+                return Batch(*facts)
+            case "held" | "missing":
+                return None
+            case "unregistered":
+                await routing.register(conn, routes)
+            case _:
+                refuse(RELAY, standing)

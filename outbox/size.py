@@ -5,7 +5,7 @@ from datetime import timedelta
 from outbox import hurry
 from outbox.database import Connection
 
-TABLES = ("event", "relayed", "delivery", "notification", "attempt", "lane")
+TABLES = ("event", "batch", "delivery", "notification", "attempt", "lane")
 """Those that grow with what is emitted; the rest is one sum."""
 OTHER = "other"
 

@@ -59,12 +59,15 @@ select e.created_at as at, 'emitted' as what, e.id as event_id, null::bigint as 
   null as operator
 from outbox.event e where e.id = any($1::bigint[])
 union all
-select s.due_at, 'scheduled', s.event_id, null, null, null, null, null, null, null, false, null
-from outbox.scheduled s where s.event_id = any($1::bigint[])
+select coalesce(w.due_at, w.since), w.reason, w.event_id, null, null, null, null, null, null, null, false, null
+from outbox.waiting w where w.event_id = any($1::bigint[])
 union all
-select r.relayed_at, 'relayed', r.event_id, null, array_to_string(r.channels, '+'), null, null,
-  case when r.channels = '{}' then 'unrouted' end, null, null, false, null
-from outbox.relayed r where r.event_id = any($1::bigint[])
+select greatest(b.relayed_at, e.created_at), 'relayed', e.id, null, coalesce(array_to_string(r.channels, '+'), ''),
+  null, null, case when coalesce(r.channels, '{}') = '{}' then 'unrouted' end, null, null, false, null
+from outbox.event e
+join outbox.batch b on b.events @> e.id
+left join outbox.route r on r.routing = b.routing and r.type = e.type
+where e.id = any($1::bigint[])
 union all
 select n.created_at, 'notified', n.event_id, null, 'inapp', n.recipient,
   case when n.read_at is null then 'unread' else 'read' end, null, null, null, false, null
@@ -92,7 +95,9 @@ from outbox.delivery d where d.event_id = any($1::bigint[])
 ) s
 order by at, event_id,
   array_position(
-    array['emitted', 'scheduled', 'relayed', 'notified', 'queued', 'attempted', 'ordered', 'settled', 'stands'], what),
+    array[
+      'emitted', 'unrouted', 'scheduled', 'relayed', 'notified', 'queued', 'attempted', 'ordered', 'settled', 'stands'
+    ], what),
   delivery_id nulls first
 """
 

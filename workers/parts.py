@@ -1,7 +1,7 @@
 """The wiring: every part of a worker, made once and handed to whoever needs it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -13,8 +13,8 @@ from inapp.signal import Signal
 from outbox.catalog import Catalog
 from outbox.catalog import load as load_catalog
 from outbox.database import Pool, close_pool, open_pool
-from outbox.fan_out import Route
 from outbox.pgbouncer import is_pooled
+from outbox.routing import Route, Routing
 from telegram import Guard, Pacer, Sender
 from workers.bot import Bot
 from workers.lookout import Lookout
@@ -41,7 +41,7 @@ class Parts:
 
     settings: Settings
     catalog: Catalog
-    routes: Mapping[str, Route]
+    routes: Routing
     pool: Pool
     redis: Redis
     signal: Signal
@@ -87,12 +87,14 @@ class Parts:
         return self.bot.refused
 
 
-def routes_of(catalog: Catalog) -> dict[str, Route]:
-    """Tell the relay where each type of the catalog goes."""
-    return {
-        name: Route(name, known.category, known.channels, known.ttl, known.urgent)
-        for name, known in catalog.types.items()
-    }
+def routes_of(catalog: Catalog) -> Routing:
+    """Return where each type of the catalog goes."""
+    return Routing(
+        {
+            name: Route(name, known.category, known.channels, known.ttl, known.urgent)
+            for name, known in catalog.types.items()
+        }
+    )
 
 
 @asynccontextmanager

@@ -59,7 +59,7 @@ async def _relay_on(parts: Parts, turn: Slice) -> None:
 async def _relay(parts: Parts, turn: Slice) -> bool:
     """Relay one batch, or sleep; tell whether everything is relayed."""
     async with parts.pool.acquire() as conn:
-        if not await cursor.peek(conn):
+        if not await relay.peek(conn, parts.routes):
             _fine(parts)
             if not turn.once:
                 await _sleep(parts, turn, conn)
@@ -69,7 +69,7 @@ async def _relay(parts: Parts, turn: Slice) -> bool:
     if batch is None:
         await wait_for(parts.stopping, LOOK_EVERY_S if turn.once else STAND_BY_S)
         return False
-    parts.signal.send(batch.written.recipients)
+    parts.signal.send(batch.recipients)
     _note(parts, batch)
     note_batch(parts.spans, batch, began)
     return False
@@ -82,7 +82,7 @@ async def _sleep(parts: Parts, turn: Slice, conn: Connection) -> None:
     while turn.goes_on:
         parts.events_waiting.clear()
         # the first look finds those who emitted before the flag stood, and so have not notified
-        if await cursor.peek(conn):
+        if await relay.peek(conn, parts.routes):
             break
         await wait_for(parts.events_waiting, LOOK_EVERY_S)
     await cursor.set_asleep(conn, False)
@@ -90,16 +90,15 @@ async def _sleep(parts: Parts, turn: Slice, conn: Connection) -> None:
 
 def _note(parts: Parts, batch: Batch) -> None:
     for name, count in batch.relayed.items():
-        label = name if name in parts.routes else "unrouted"
-        parts.metrics.events_relayed.labels(label).inc(count)
+        parts.metrics.events_relayed.labels(name).inc(count)
     _log(parts, batch)
     if batch.unrouted:
         log.warning("events_unrouted", count=batch.unrouted)
-    parts.metrics.deliveries.labels("inapp", "delivered", "").inc(batch.written.notifications)
+    parts.metrics.deliveries.labels("inapp", "delivered", "").inc(batch.notifications)
     parts.health.counters.relayed += sum(batch.relayed.values())
     if batch.oldest is not None:
         parts.metrics.relay_lag_seconds.set((datetime.now(UTC) - batch.oldest).total_seconds())
-    if batch.written.lanes:
+    if batch.lanes:
         parts.lanes_waiting.set()
 
 
@@ -109,13 +108,13 @@ def _log(parts: Parts, batch: Batch) -> None:
         log.info("events_scheduled", count=batch.scheduled)
     if batch.first is None or not parts.sample.takes(None, batch.first):
         return
-    count, written = sum(batch.relayed.values()), batch.written
+    count = sum(batch.relayed.values())
     log.info(
         "events_relayed",
         count=count,
-        notifications=written.notifications,
-        deliveries=written.deliveries,
-        skipped=written.skipped,
+        notifications=batch.notifications,
+        deliveries=batch.deliveries,
+        skipped=batch.skipped,
         **({"event_id": batch.first} if count == 1 else {}),
         **parts.sample.mark,
     )

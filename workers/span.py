@@ -71,7 +71,7 @@ def note_batch(spans: Spans, batch: Batch, began: int) -> None:
     facts = {
         **RELAY,
         "messaging.batch.message_count": sum(batch.relayed.values()),
-        "vestnik.notifications": batch.written.notifications,
-        "vestnik.deliveries": batch.written.deliveries,
+        "vestnik.notifications": batch.notifications,
+        "vestnik.deliveries": batch.deliveries,
     }
     spans.note("relay", "CONSUMER", facts, began)

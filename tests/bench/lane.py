@@ -16,7 +16,7 @@ RECIPIENTS = 10_000
 BATCH = 100
 DELIVERED = Delivered(1)
 EMPTY = """
-truncate outbox.event, outbox.scheduled, outbox.relayed, outbox.delivery, outbox.attempt, outbox.operator_action,
+truncate outbox.event, outbox.waiting, outbox.batch, outbox.delivery, outbox.attempt, outbox.operator_action,
   outbox.telegram_link
 """
 

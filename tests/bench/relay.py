@@ -5,12 +5,12 @@ import time
 from outbox import relay
 from outbox.channel import Channel
 from outbox.database import Connection, connect
-from outbox.fan_out import Route
+from outbox.routing import Route, Routing
 from tests.bench.table import Figure
 
 EVENTS = 100_000
 RECIPIENTS = 1_000
-ROUTES = {"t": Route("t", "c", frozenset(Channel))}
+ROUTES = Routing({"t": Route("t", "c", frozenset(Channel))})
 
 LINK = "insert into outbox.telegram_link (recipient, chat_id) select 'u' || i, i from generate_series(1, $1::integer) i"
 FILL = """

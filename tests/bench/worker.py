@@ -40,7 +40,7 @@ KEPT = {
     "pause",
     "preference",
     "recipient",
-    "routing",
+    "route",
     "salt",
     "telegram_link",
     "telegram_update",

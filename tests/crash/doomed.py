@@ -18,7 +18,7 @@ from typing import Any
 
 import aiohttp
 
-from outbox import cursor, lane, record
+from outbox import lane, record, relay
 from outbox.lane import Claimed
 from telegram.answer import Taken
 from telegram.session import Session
@@ -26,9 +26,6 @@ from tests.crash.point import Point
 from workers.command import main as run_command
 
 Step = Callable[..., Coroutine[Any, Any, Any]]
-
-# of this very transaction: a batch without events is no relaying
-RELAYED_HERE = "select exists (select from outbox.relayed where xmin = pg_current_xact_id()::xid)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +67,7 @@ def set_point(doom: Doom) -> None:
     """Make one point deadly."""
     match doom.point:
         case Point.RELAYED:
-            replace(cursor, "advance", lambda advance: _relayed(doom, advance))
+            replace(relay, "step", lambda step: _relayed(doom, step))
         case Point.CLAIMED:
             replace(lane, "claim_shares", lambda claim: _after(doom, claim, bool, _owners))
         case Point.BEFORE_REQUEST:
@@ -104,11 +101,14 @@ def _is_taken_message(answer: object) -> bool:
     return isinstance(answer, Taken) and answer.message_id is not None
 
 
-def _relayed(doom: Doom, advance: Step) -> Step:
-    async def wrapped(conn: Any, *given: Any, **named: Any) -> None:
-        await advance(conn, *given, **named)
-        if await conn.fetchval(RELAYED_HERE):
-            doom.strike()
+def _relayed(doom: Doom, step: Step) -> Step:
+    async def wrapped(conn: Any, *given: Any, **named: Any) -> Any:
+        async with conn.transaction():
+            batch = await step(conn, *given, **named)
+            # a batch without events is no relaying
+            if batch is not None and batch.relayed:
+                doom.strike()
+        return batch
 
     return wrapped
 

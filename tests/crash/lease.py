@@ -19,7 +19,7 @@ async def end(conn: Connection, *, older_than: timedelta) -> None:
 # nothing waits, nothing is being sent, nothing is to be relayed
 SETTLED = """
 select not exists (select from outbox.delivery where phase = 'open')
-  and not exists (select from outbox.event e where not exists (select from outbox.relayed r where r.event_id = e.id))
+  and not exists (select from outbox.event e where not exists (select from outbox.batch b where b.events @> e.id))
 """
 
 

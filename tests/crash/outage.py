@@ -18,7 +18,7 @@ SOME = 20
 """Events that are a load."""
 
 UNSETTLED = """
-select exists (select from outbox.event e where not exists (select from outbox.relayed r where r.event_id = e.id))
+select exists (select from outbox.event e where not exists (select from outbox.batch b where b.events @> e.id))
     or exists (select from outbox.delivery where phase = 'open')
 """
 

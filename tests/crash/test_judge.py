@@ -22,7 +22,7 @@ WELL = Evidence(
     deliveries=[Delivery(10, "ann", "sent"), Delivery(11, "ann", "sent")],
     shown={"ann": [10, 11, 12]},
     counted={"ann": (3, 3)},
-    proof=Proof(events=3, waiting=0, unrouted=0, expected=5, states={"all": {"sent": 5}}),
+    proof=Proof(events=3, waiting=0, unrouted=0, discarded=0, expected=5, states={"all": {"sent": 5}}),
 )
 
 

@@ -45,7 +45,7 @@ select not exists (
 async def look(stage: Stage) -> Wreck:
     """Look at what a dead worker has left."""
     states = await stage.states()
-    relayed = await stage.conn.fetchval("select count(*) from outbox.relayed")
+    relayed = await stage.conn.fetchval("select count(*) from outbox.batch")
     arrived = (await stage.order("GET", "counters"))["delivered"]
     return Wreck(relayed, states.get("sending", 0), states.get("sent", 0), arrived)
 

@@ -55,12 +55,12 @@ async def finish(stage: Stage, worker: Child, ledger: Ledger) -> judge.Evidence:
 
 ALL_RELAYED = """
 select not exists (
-  select from outbox.event e where not exists (select from outbox.relayed r where r.event_id = e.id)
+  select from outbox.event e where not exists (select from outbox.batch b where b.events @> e.id)
 )
 """
 LONGEST_TO_RELAY = """
 select extract(epoch from max(r.relayed_at - greatest(e.created_at, to_timestamp($1))))::float8
-from outbox.relayed r join outbox.event e on e.id = r.event_id where r.relayed_at > to_timestamp($1)
+from outbox.batch r join outbox.event e on r.events @> e.id where r.relayed_at > to_timestamp($1)
 """
 
 

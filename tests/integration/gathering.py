@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from outbox import cursor, event, relay
+from outbox import event, relay
 from tests.integration.stage import Stage, payload
 from workers.parts import Parts
 
@@ -83,7 +83,7 @@ async def queue(stage: Stage, parts: Parts, who: str, *types: str, first: int = 
 
 async def relay_all(stage: Stage, parts: Parts) -> None:
     """Relay whatever is emitted."""
-    while await cursor.peek(stage.conn):
+    while await relay.peek(stage.conn, parts.routes):
         await relay.step(stage.conn, parts.routes)
 
 

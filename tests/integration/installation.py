@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from outbox import consumer, cursor, event, lane, record, relay, table
+from outbox import consumer, event, lane, record, relay, table
 from outbox.catalog import load
 from outbox.channel import Channel
 from outbox.database import Connection
@@ -56,8 +56,9 @@ async def leave_at_work(stage: Stage) -> None:
 
 async def relay_all(conn: Connection) -> None:
     """Relay until nothing is left to look at."""
-    while await cursor.peek(conn):
-        await relay.step(conn, routes_of(load(MARKETPLACE / "catalog")))
+    routes = routes_of(load(MARKETPLACE / "catalog"))
+    while await relay.peek(conn, routes):
+        await relay.step(conn, routes)
 
 
 async def _end(conn: Connection, outcome: Outcome, decision: Decision) -> None:
@@ -79,7 +80,7 @@ async def hasten(conn: Connection) -> None:
     """End the lease and the hour that are waited for."""
     await conn.execute("update outbox.lane set lease_until = now() where lease_until is not null")
     await conn.execute("update outbox.event set deliver_at = now() where deliver_at > now()")
-    await conn.execute("update outbox.scheduled set due_at = now()")
+    await conn.execute("update outbox.waiting set due_at = now() where reason = 'scheduled'")
 
 
 async def delivered(stage: Stage) -> None:

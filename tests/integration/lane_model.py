@@ -58,7 +58,7 @@ where d.state = 'sending' group by 1 having count(distinct t.token) > 1
 """
 
 CLEAN = """
-truncate outbox.event, outbox.relayed, outbox.scheduled, outbox.recipient, outbox.preference, outbox.telegram_link,
+truncate outbox.event, outbox.batch, outbox.waiting, outbox.recipient, outbox.preference, outbox.telegram_link,
   outbox.lane, outbox.delivery, outbox.attempt, outbox.operator_action, outbox.inbox, outbox.notification
   restart identity cascade;
 update outbox.cursor set low = pg_current_snapshot(), high = pg_current_snapshot(), at_xid = '0', at_id = 0

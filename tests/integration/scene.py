@@ -168,7 +168,7 @@ async def written(at: Terminal) -> None:
 
 AGE = """
 with aged as (update outbox.event set created_at = now() - $2::interval where id = $1),
-relayed as (update outbox.relayed set relayed_at = now() - $2::interval where event_id = $1),
+relayed as (update outbox.batch set relayed_at = now() - $2::interval where events @> $1::bigint),
 told as (update outbox.notification set created_at = now() - $2::interval, read_at = now() - $2::interval
          where event_id = $1)
 update outbox.delivery set settled_at = now() - $2::interval where event_id = $1

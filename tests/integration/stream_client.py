@@ -13,11 +13,11 @@ from inapp.signal import Signal
 from outbox import event, relay
 from outbox.channel import Channel
 from outbox.database import Connection
-from outbox.fan_out import Route
+from outbox.routing import Route, Routing
 from tests.integration.api_stage import ApiStage
 from tests.integration.stage import PATIENCE_S, TYPE, payload
 
-ROUTES = {TYPE: Route(TYPE, "payouts", frozenset(Channel))}
+ROUTES = Routing({TYPE: Route(TYPE, "payouts", frozenset(Channel))})
 PATH = "/api/notifications/stream"
 
 
@@ -129,6 +129,6 @@ async def relayed(conn: Connection, signal: Signal | None, number: int, *recipie
     while not named:
         batch = await relay.step(conn, ROUTES)
         assert batch is not None
-        named.update(batch.written.recipients)
+        named.update(batch.recipients)
     if signal is not None:
         signal.send(named)

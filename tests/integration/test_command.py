@@ -10,15 +10,15 @@ from outbox.channel import Channel
 from outbox.database import Connection
 from outbox.decision import Decision
 from outbox.delivery import State
-from outbox.fan_out import Route
 from outbox.outcome import Delivered
 from outbox.record import Finish
+from outbox.routing import Route, Routing
 from tests.integration.stage import MARKETPLACE, PROJECT, TYPE, Stage, payload
 from tests.integration.test_migration import NAMES
 from workers.engine import free_port
 
 SQL = PROJECT / "outbox" / "migrations"
-ROUTES = {TYPE: Route(TYPE, "money", frozenset({Channel.TELEGRAM, Channel.INAPP}))}
+ROUTES = Routing({TYPE: Route(TYPE, "money", frozenset({Channel.TELEGRAM, Channel.INAPP}))})
 
 
 def lines_of(*lines: object) -> str:

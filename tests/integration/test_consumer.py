@@ -327,11 +327,11 @@ async def test_an_event_for_later_comes_at_once(conn: Connection) -> None:
     await relay.step(conn, ROUTES)
     (found,) = events_of(handed := await pull(conn))
     await ack(conn, handed)
-    await conn.execute("update outbox.scheduled set due_at = now()")
+    await conn.execute("update outbox.waiting set due_at = now() where reason = 'scheduled'")
 
     assert found["id"] == event_id
     assert found["deliverAt"] is not None
-    assert await cursor.peek(conn)
+    assert await relay.peek(conn, ROUTES)
     assert not await cursor.peek(conn, "billing")
 
 

@@ -3,7 +3,7 @@
 import asyncio
 from datetime import timedelta
 
-from outbox import cursor, relay
+from outbox import relay
 from outbox.event import emit
 from telegram import Budget, Pacer
 from tests.integration.stage import PATIENCE_S, Stage, payload
@@ -21,7 +21,7 @@ async def broadcast(stage: Stage, parts: Parts, type_: str, *, people: int, firs
     chats = {f"u{first + number}": first + number for number in range(people)}
     await stage.people(chats)
     await emit(stage.conn, type_, list(chats), payload(1))
-    while await cursor.peek(stage.conn):
+    while await relay.peek(stage.conn, parts.routes):
         await relay.step(stage.conn, parts.routes)
     return list(chats.values())
 

@@ -15,8 +15,8 @@ from outbox import cursor, event, relay
 from outbox.channel import Channel
 from outbox.database import Connection, Pool
 from outbox.error import InvalidEventError
-from outbox.fan_out import Route
 from outbox.rebase import rebase
+from outbox.routing import Route, Routing
 from tests.integration.stage import PATIENCE_S
 
 AT_MOST_BYTES = 65_536
@@ -166,10 +166,10 @@ async def test_what_is_just_short_enough_is_relayed(conn: Connection) -> None:
     await event.emit(conn, type_, people, dedupe_key=_random(4, 2_000), deliver_at=first, expires_at=last)
 
     route = Route(type_, "c", frozenset(Channel), urgent=True)
-    batch = await relay.step(conn, {type_: route})
+    batch = await relay.step(conn, Routing({type_: route}))
 
     assert batch is not None
-    assert (batch.written.notifications, batch.written.deliveries) == (2, 2)
+    assert (batch.notifications, batch.deliveries) == (2, 2)
 
 
 def _random(seed: int, length: int) -> str:
@@ -397,10 +397,10 @@ async def test_reader_may_only_read(conn: Connection) -> None:
 
 async def test_worker_may_relay(conn: Connection) -> None:
     """The role outbox_worker has the rights to emit, relay, sleep, rebase and forget."""
-    routes = {"t": Route("t", "c", frozenset(Channel))}
+    routes = Routing({"t": Route("t", "c", frozenset(Channel))})
     async with acting_as(conn, "outbox_worker"):
         await event.emit(conn, "t", ["ann"])
-        assert await cursor.peek(conn)
+        assert await relay.peek(conn, routes)
         batch = await relay.step(conn, routes)
         assert batch is not None
         assert batch.relayed == {"t": 1}

@@ -9,29 +9,31 @@ from outbox import cursor, relay
 from outbox.channel import Channel
 from outbox.database import Connection, connect
 from outbox.event import emit
-from outbox.fan_out import Route
 from outbox.proof import prove
 from outbox.recipient import Profile, save
 from outbox.relay import Batch
+from outbox.routing import Route, Routing
 
 BOTH = frozenset({Channel.TELEGRAM, Channel.INAPP})
 TELEGRAM = frozenset({Channel.TELEGRAM})
 MINUTE = timedelta(minutes=1)
-ROUTES = {
-    "order.paid": Route("order.paid", "orders", BOTH),
-    "order.hint": Route("order.hint", "hints", frozenset({Channel.INAPP})),
-    "login.code": Route("login.code", "security", TELEGRAM),
-    "order.call": Route("order.call", "orders", TELEGRAM, ttl=10 * MINUTE),
-    "news.weekly": Route("news.weekly", "news", TELEGRAM),
-    "pay.code": Route("pay.code", "security", TELEGRAM, urgent=True),
-}
+ROUTES = Routing(
+    {
+        "order.paid": Route("order.paid", "orders", BOTH),
+        "order.hint": Route("order.hint", "hints", frozenset({Channel.INAPP})),
+        "login.code": Route("login.code", "security", TELEGRAM),
+        "order.call": Route("order.call", "orders", TELEGRAM, ttl=10 * MINUTE),
+        "news.weekly": Route("news.weekly", "news", TELEGRAM),
+        "pay.code": Route("pay.code", "security", TELEGRAM, urgent=True),
+    }
+)
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 async def relay_all(conn: Connection) -> list[Batch]:
     """Relay until nothing is left to read; return the batches that held something."""
     batches = []
-    while await cursor.peek(conn):
+    while await relay.peek(conn, ROUTES):
         batch = await relay.step(conn, ROUTES)
         assert batch is not None
         if batch.relayed:
@@ -192,17 +194,88 @@ async def test_a_choice_concerns_its_category_only(conn: Connection) -> None:
     assert await deliveries(conn) == [(event, "telegram", "anna", "pending", None)]
 
 
-async def test_an_unknown_type_is_noted_and_counted(conn: Connection) -> None:
-    """An event without a route is counted as unrouted, becomes nothing, and is not lost."""
+async def waiting(conn: Connection) -> list[tuple[int, str, str]]:
+    """List the events that wait: event, type, reason."""
+    rows = await conn.fetch("select event_id, type, reason from outbox.waiting order by id")
+    return [(row["event_id"], row["type"], row["reason"]) for row in rows]
+
+
+async def test_an_unknown_type_waits_and_is_counted(conn: Connection) -> None:
+    """An event without a route is counted as unrouted, becomes nothing yet, and is not lost."""
     event = await emit(conn, "weather.changed", ["anna"])
-    (batch,) = await relay_all(conn)
-    assert batch.unrouted == 1
-    assert batch.relayed == {"weather.changed": 1}
-    noted = await conn.fetch("select event_id, channels from outbox.relayed")
-    assert [tuple(row) for row in noted] == [(event, [])]
+    batch = await relay.step(conn, ROUTES)
+    assert batch is not None
+    assert (batch.unrouted, batch.relayed) == (1, {})
+    assert await waiting(conn) == [(event, "weather.changed", "unrouted")]
     assert await deliveries(conn) == []
+    assert not await relay.peek(conn, ROUTES)
     proof = await prove(conn, LONG_AGO)
-    assert (proof.holds, proof.unrouted, proof.waiting) == (True, 1, 0)
+    assert (proof.holds, proof.unrouted, proof.waiting, proof.discarded) == (True, 1, 1, 0)
+
+
+async def test_an_unknown_type_is_fanned_out_when_the_catalog_has_it(conn: Connection) -> None:
+    """What waited for its type comes after what went meanwhile, in its own order, and is accounted for."""
+    await link(conn, ["anna"])
+    early = [await emit(conn, "weather.changed", ["anna"]) for _ in range(3)]
+    await relay_all(conn)
+    meanwhile = await emit(conn, "order.paid", ["anna"])
+    await relay_all(conn)
+    learned = Routing({**ROUTES, "weather.changed": Route("weather.changed", "weather", BOTH)})
+
+    assert await relay.peek(conn, learned)
+    batch = await relay.step(conn, learned)
+    assert batch is not None
+    assert batch.relayed == {"weather.changed": 3}
+    assert [event for event, _ in await inbox(conn, "anna")] == [meanwhile, *early]
+    assert [event for event, *_ in await deliveries(conn)] == [meanwhile, *early]
+    assert await waiting(conn) == []
+    assert not await relay.peek(conn, learned)
+    proof = await prove(conn, LONG_AGO)
+    assert (proof.holds, proof.unrouted, proof.waiting) == (True, 0, 0)
+
+
+async def test_what_was_unknown_and_is_for_later_waits_for_its_time(conn: Connection) -> None:
+    """An event for later of a type that is learned before then is scheduled, and goes when its time has come."""
+    later = await conn.fetchval("select now() + interval '1 hour'")
+    event = await emit(conn, "weather.changed", ["anna"], deliver_at=later)
+    await relay_all(conn)
+    assert await waiting(conn) == [(event, "weather.changed", "unrouted")]
+    learned = Routing({"weather.changed": Route("weather.changed", "weather", BOTH)})
+    batch = await relay.step(conn, learned)
+    assert batch is not None
+    assert (batch.scheduled, batch.relayed) == (1, {})
+    assert await waiting(conn) == [(event, "weather.changed", "scheduled")]
+    assert not await relay.peek(conn, learned)
+    await conn.execute("update outbox.waiting set due_at = now() where reason = 'scheduled'")
+    await relay.step(conn, learned)
+    assert await inbox(conn, "anna") == [(event, 1)]
+
+
+async def test_what_is_due_and_no_longer_known_waits_for_its_type(conn: Connection) -> None:
+    """A scheduled event whose type has left the catalog meanwhile waits again; it is neither lost nor relayed."""
+    later = await conn.fetchval("select now() + interval '1 hour'")
+    event = await emit(conn, "order.hint", ["anna"], deliver_at=later)
+    await relay_all(conn)
+    await conn.execute("update outbox.event set deliver_at = now()")
+    await conn.execute("update outbox.waiting set due_at = now()")
+    without = Routing({name: route for name, route in ROUTES.items() if name != "order.hint"})
+    batch = await relay.step(conn, without)
+    assert batch is not None
+    assert (batch.unrouted, batch.relayed) == (1, {})
+    assert await waiting(conn) == [(event, "order.hint", "unrouted")]
+    assert not await relay.peek(conn, without)
+    await relay_all(conn)
+    assert await inbox(conn, "anna") == [(event, 1)]
+
+
+async def test_types_that_are_learned_come_in_pieces(conn: Connection) -> None:
+    """No more events than the limit are let go in one batch, in the order in which they were read."""
+    ids = [await emit(conn, type_, ["anna"]) for type_ in ("a.b", "b.c", "a.b", "b.c", "a.b")]
+    await relay_all(conn)
+    learned = Routing({name: Route(name, "c", BOTH) for name in ("a.b", "b.c")})
+    batches = [await relay.step(conn, learned, 2) for _ in range(3)]
+    assert [sum(batch.relayed.values()) for batch in batches if batch] == [2, 2, 1]
+    assert [event for event, _ in await inbox(conn, "anna")] == ids
 
 
 async def test_an_event_for_ten_thousand(conn: Connection) -> None:
@@ -219,20 +292,20 @@ async def test_an_event_for_ten_thousand(conn: Connection) -> None:
 
 async def test_a_batch_is_bounded_by_its_rows(conn: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
     """A batch takes as many events as its bound of recipients allows, and the rest in the next."""
-    monkeypatch.setattr(relay, "ROWS", 10)
+    monkeypatch.setattr(relay, "PAIRS", 10)
     for _ in range(5):
         await emit(conn, "order.hint", ["anna", "boris", "clara", "dina"])
-    assert [batch.written.notifications for batch in await relay_all(conn)] == [8, 8, 4]
+    assert [batch.notifications for batch in await relay_all(conn)] == [8, 8, 4]
     assert await counted(conn, "dina") == (5, 5)
 
 
 async def test_one_event_is_never_split(conn: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
     """An event with more recipients than a batch's bound is a batch of its own, and order holds."""
-    monkeypatch.setattr(relay, "ROWS", 2)
+    monkeypatch.setattr(relay, "PAIRS", 2)
     first = await emit(conn, "order.hint", ["anna"])
     second = await emit(conn, "order.hint", ["anna", "boris", "clara"])
     third = await emit(conn, "order.hint", ["anna"])
-    assert [batch.written.notifications for batch in await relay_all(conn)] == [1, 3, 1]
+    assert [batch.notifications for batch in await relay_all(conn)] == [1, 3, 1]
     assert await inbox(conn, "anna") == [(first, 1), (second, 2), (third, 3)]
 
 
@@ -316,10 +389,10 @@ async def test_a_scheduled_event_waits_for_its_time(conn: Connection) -> None:
     await relay_all(conn)
     assert await inbox(conn, "anna") == []
     assert (await prove(conn, LONG_AGO)).waiting == 1
-    await conn.execute("update outbox.scheduled set due_at = now() - interval '1 minute'")
+    await conn.execute("update outbox.waiting set due_at = now() - interval '1 minute'")
     await relay_all(conn)
     assert await inbox(conn, "anna") == [(event, 1)]
-    assert await conn.fetchval("select count(*) from outbox.scheduled") == 0
+    assert await conn.fetchval("select count(*) from outbox.waiting") == 0
 
 
 async def test_a_scheduled_event_read_again_waits_once(conn: Connection) -> None:
@@ -332,7 +405,7 @@ async def test_a_scheduled_event_read_again_waits_once(conn: Connection) -> None
     event = await emit(conn, "order.hint", ["anna"])
     await relay_all(conn)
     assert await inbox(conn, "anna") == [(event, 1)]
-    assert [row["event_id"] for row in await conn.fetch("select event_id from outbox.scheduled")] == [scheduled]
+    assert [row["event_id"] for row in await conn.fetch("select event_id from outbox.waiting")] == [scheduled]
 
 
 async def test_scheduled_events_come_in_the_order_of_their_times(conn: Connection) -> None:
@@ -340,19 +413,19 @@ async def test_scheduled_events_come_in_the_order_of_their_times(conn: Connectio
     later = await conn.fetchval("select now() + interval '1 hour'")
     events = [await emit(conn, "order.hint", ["anna"], deliver_at=later) for _ in range(40)]
     await relay_all(conn)
-    await conn.execute("update outbox.scheduled set due_at = now() - make_interval(secs => event_id)")
+    await conn.execute("update outbox.waiting set due_at = now() - make_interval(secs => event_id)")
     await relay_all(conn)
     assert [event for event, _ in await inbox(conn, "anna")] == events[::-1]
 
 
 async def test_scheduled_events_are_bounded_by_rows_too(conn: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
     """Scheduled events that become due together share the batch's bound of recipients."""
-    monkeypatch.setattr(relay, "ROWS", 10)
+    monkeypatch.setattr(relay, "PAIRS", 10)
     later = await conn.fetchval("select now() + interval '1 hour'")
     for _ in range(5):
         await emit(conn, "order.hint", ["anna", "boris", "clara", "dina"], deliver_at=later)
     await relay_all(conn)
-    await conn.execute("update outbox.scheduled set due_at = now()")
-    written = [batch.written.notifications for batch in await relay_all(conn)]
+    await conn.execute("update outbox.waiting set due_at = now() where reason = 'scheduled'")
+    written = [batch.notifications for batch in await relay_all(conn)]
     assert sum(written) == 20
     assert max(written) <= 10

@@ -87,7 +87,7 @@ async def relay_on(pool: Pool, done: asyncio.Event) -> int:
             last = done.is_set()
             batch = await relay.step(conn, ROUTES, limit=5)
             assert batch is not None
-            written += batch.written.notifications
+            written += batch.notifications
             if last and not batch.relayed and not batch.more:
                 return written
             if not batch.relayed:

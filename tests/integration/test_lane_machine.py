@@ -68,7 +68,7 @@ DEAD, FAILED = Ending(Reject(Reason.BAD_MESSAGE)), Ending(Retry(Reason.UNAVAILAB
 AT_ONCE = timedelta(0)
 # what somebody waits for: the relay, a worker, an operator
 AWAITED = """
-select e.id from outbox.event e where not exists (select from outbox.relayed r where r.event_id = e.id)
+select e.id from outbox.event e where not exists (select from outbox.batch b where b.events @> e.id)
 union
 select d.event_id from outbox.delivery d where d.phase <> 'done'
 """

@@ -79,7 +79,7 @@ async def test_a_lane_goes_idle_while_an_event_is_added(conn: Connection, other:
         await transaction.start()
         batch = await relay.step(conn, ROUTES)
         assert batch is not None
-        assert batch.written.deliveries == 1
+        assert batch.deliveries == 1
         recording = asyncio.create_task(end(other, last, Delivered()))
         await blocked(conn, recording)
         await transaction.commit()

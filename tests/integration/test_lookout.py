@@ -91,6 +91,6 @@ async def test_the_worker_shows_what_the_tables_take(parts: Parts, monkeypatch: 
     # a slow machine is no migration
     monkeypatch.setattr(size, "WITHIN", HOUR)
     await maintain_slice(parts, Slice(parts, once=True))
-    tables = ("event", "relayed", "delivery", "notification", "attempt", "lane", "other")
+    tables = ("event", "batch", "delivery", "notification", "attempt", "lane", "other")
     for table in tables:
         assert parts.metrics.registry.get_sample_value("vestnik_outbox_bytes", {"table": table})

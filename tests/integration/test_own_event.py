@@ -11,14 +11,13 @@ import pytest
 from inapp import page
 from outbox import record
 from outbox.catalog import Catalog, load
-from outbox.cursor import peek
 from outbox.database import Connection, connect
 from outbox.decision import Policy
 from outbox.outcome import Reason, Unknown
 from outbox.own_event import CHAT_REFUSED, DELIVERY_HELD, OwnEvent, chat_refused, delivery_held, emit_all
 from outbox.proof import prove
 from outbox.recipient import Profile, save
-from outbox.relay import step
+from outbox.relay import peek, step
 from tests.integration.stage import MARKETPLACE, TYPE, Stage, until_true
 from tests.integration.test_lane import OVER, blocked, claim_one, ended, queue, states
 from workers.parts import routes_of
@@ -186,7 +185,7 @@ async def test_a_worker_tells_operator_and_owner(stage: Stage, catalog: Catalog)
         await stage.emit(1, "anna", "boris")
 
         async def told() -> bool:
-            return len(await emitted(stage.conn)) == 2 and not await peek(stage.conn)
+            return len(await emitted(stage.conn)) == 2 and not await peek(stage.conn, routes_of(catalog))
 
         await until_true(told)
     assert await titles(stage.conn, catalog, "op-1") == [HELD_RU]

@@ -15,10 +15,10 @@ from outbox import event, migration, relay
 from outbox.channel import Channel
 from outbox.database import OUT_OF_REACH, Connection, connect, open_pool, refusal
 from outbox.error import MigrationError
-from outbox.fan_out import Route
 from outbox.pgbouncer import plain
 from outbox.pooler import Pooler as Kind
 from outbox.pooler import pooler_of
+from outbox.routing import Route, Routing
 from tests.conftest import SETTINGS
 from tests.integration.stage import Stage, until_true
 from tests.pooler import PROGRAM, Pooler, pgbouncer
@@ -28,7 +28,7 @@ from workers.engine import Postgres
 PLANNER = "select current_setting(name) from unnest($1::text[]) with ordinality u (name, place) order by place"
 NAMES = ["jit", "enable_seqscan", "enable_hashjoin", "enable_mergejoin", "plan_cache_mode", "application_name"]
 OURS = ["off", "off", "off", "off", "force_generic_plan", "vestnik"]
-ROUTES = {"t": Route("t", "c", frozenset(Channel))}
+ROUTES = Routing({"t": Route("t", "c", frozenset(Channel))})
 AS_IT_COMES = ["on", "on", "on", "on", "auto"]
 
 pytestmark = pytest.mark.skipif(not PROGRAM.exists(), reason="no PgBouncer: apt-get install pgbouncer")

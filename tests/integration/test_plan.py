@@ -17,7 +17,6 @@ from outbox import (
     cursor,
     digest,
     due,
-    fan_out,
     gauge,
     lane,
     link_state,
@@ -25,6 +24,7 @@ from outbox import (
     live_message,
     prune,
     record,
+    relay,
     sample,
     waiting,
     wake_up,
@@ -37,7 +37,7 @@ BIG = {
     "event",
     "delivery",
     "lane",
-    "relayed",
+    "batch",
     "telegram_link",
     "recipient",
     "preference",
@@ -55,7 +55,7 @@ MOST = 10
 STILL = """
 do $$ declare t text; begin
   foreach t in array array[
-    'event', 'delivery', 'lane', 'relayed', 'telegram_link', 'recipient', 'preference', 'live_message',
+    'event', 'delivery', 'lane', 'batch', 'telegram_link', 'recipient', 'preference', 'live_message',
     'inbox', 'notification'
   ] loop
     execute format('alter table outbox.%I set (autovacuum_enabled = off)', t);
@@ -70,7 +70,7 @@ FILL = """
 create temp table n as select generate_series({first}, {last}) as n;
 insert into outbox.event (xid, type, recipients)
   select (1000000 + n / 100)::text::xid8, 'login.code', array['u-' || n] from n;
-insert into outbox.relayed select n, '{{telegram}}' from n;
+insert into outbox.batch (events, routing) select int8multirange(int8range(n, n, '[]')), 1 from n;
 insert into outbox.recipient (recipient) select 'u-' || n from n;
 insert into outbox.preference select 'u-' || n, 'orders', 'telegram', false from n;
 insert into outbox.telegram_link (recipient, chat_id) select 'u-' || n, n from n;
@@ -182,7 +182,7 @@ STATEMENTS = [
         f"{LANES}, now(), now()",
         {
             "event_pkey",
-            "relayed_pkey",
+            "batch_events",
             "cursor_pkey",
             "delivery_event_id_lane_id_key",
             "notification_recipient_event_id_key",
@@ -202,7 +202,7 @@ STATEMENTS = [
         {"event_pkey", "notification_recipient_event_id_key", "inbox_pkey"},
     ),
     Hot("prune: deliveries", prune.REMOVE_DELIVERIES, LANES, {"delivery_event_id_lane_id_key"}),
-    Hot("prune: relayed", prune.REMOVE_RELAYED, LANES, {"relayed_pkey"}),
+    Hot("prune: relayed", prune.REMOVE_RELAYED, LANES, {"batch_events"}),
     Hot("prune: events", prune.REMOVE_EVENTS, LANES, {"event_pkey"}),
     Hot("migrate", linking.MIGRATE, f"{PEOPLE}, {LANES}", {"telegram_link_recipient"}),
     Hot(
@@ -212,15 +212,11 @@ STATEMENTS = [
         {"telegram_link_recipient", "telegram_link_pkey"},
     ),
     Hot("clear", link_state.CLEAR, PEOPLE, {"telegram_link_recipient"}),
-    Hot("peek", cursor.PEEK, "'relay'", {"event_window", "cursor_pkey", "scheduled_due"}),
-    Hot("read", cursor.READ, f"{LOW}, {HIGH}, '0', 0, {LIMIT}", {"event_window"}),
-    Hot("pull", consumer.READ, f"{LOW}, {HIGH}, '0', 0, {LIMIT}, {consumer.MOST_BYTES}", {"event_window"}),
+    Hot("peek", cursor.PEEK, "'billing'", {"event_window", "cursor_pkey"}),
     Hot(
-        "look_up",
-        fan_out.LOOK_UP,
-        PEOPLE,
-        {"lane_channel_recipient_key", "telegram_link_recipient", "preference_pkey"},
+        "relay: peek", relay.PEEK, "1", {"event_window", "cursor_pkey", "waiting_due", "waiting_unrouted", "route_pkey"}
     ),
+    Hot("pull", consumer.READ, f"{LOW}, {HIGH}, '0', 0, {LIMIT}, {consumer.MOST_BYTES}", {"event_window"}),
     Hot(
         "page",
         notification.PAGE,
@@ -309,7 +305,6 @@ TOUCHED = [
     # the first of each of four types (some servers round that up), and as many of each as were asked for
     ("look", "lane_due_type", 5 + 4 * MOST),
     ("look", "lane_due_urgent", MOST),
-    ("read", "event_window", LIMIT + 200),
     ("pull", "event_window", LIMIT + 200),
     ("page", "notification_pkey", 21),
     ("count open", "delivery_open", LIMIT),

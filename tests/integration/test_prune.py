@@ -30,7 +30,7 @@ YEAR = timedelta(days=365)
 WAIT_FOR_READERS = Ages(AT_ONCE, YEAR)
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 SENT = Ending(Delivered(7))
-TABLES = ("event", "relayed", "scheduled", "delivery", "attempt", "operator_action", "notification")
+TABLES = ("event", "batch", "waiting", "delivery", "attempt", "operator_action", "notification")
 GONE = dict.fromkeys(TABLES, 0)
 
 
@@ -82,7 +82,7 @@ async def test_what_has_come_to_its_end_goes_whole(conn: Connection) -> None:
     await attempt(conn)
     for who in ("anna", "boris"):
         await read_all(conn, who)
-    assert await counts(conn) == {**GONE, "event": 1, "relayed": 1, "delivery": 2, "notification": 2} | {
+    assert await counts(conn) == {**GONE, "event": 1, "batch": 1, "delivery": 2, "notification": 2} | {
         "attempt": 2,
         "operator_action": 1,
     }
@@ -132,12 +132,12 @@ async def test_what_is_not_relayed_stays(conn: Connection) -> None:
     assert await tidy(conn) == Pruned(1, 1, kept=Counter({Kept.WAITING: 1}))
 
 
-async def test_what_nobody_has_routed_goes(conn: Connection) -> None:
-    """An event of an unknown type goes when it is old enough, like any other."""
+async def test_what_waits_for_its_type_stays(conn: Connection) -> None:
+    """An event of an unknown type stays, however old it is."""
     await event.emit(conn, "nobody.knows", ["anna"])
     await relay_all(conn)
-    assert await tidy(conn) == Pruned(events=1)
-    assert await counts(conn) == GONE
+    assert await tidy(conn) == Pruned(kept=Counter({Kept.WAITING: 1}))
+    assert await counts(conn) == {**GONE, "event": 1, "waiting": 1}
 
 
 async def test_what_is_unread_waits_for_its_own_age(conn: Connection) -> None:
@@ -267,7 +267,7 @@ async def test_batches_are_bounded(conn: Connection, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(prune_, "FIRST", 4)
     monkeypatch.setattr(prune_, "PAIRS", 10)
     for number in [3, 3, 3, 3, 25, 1, 1, 1, 1, 1, 1]:
-        await event.emit(conn, "nobody.knows", [f"u{n}" for n in range(number)])
+        await event.emit(conn, "order.hint", [f"u{n}" for n in range(number)])
     await relay_all(conn)
     batches: list[int] = []
     remove = prune_._remove

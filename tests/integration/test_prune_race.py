@@ -21,7 +21,8 @@ select count(*) from outbox.inbox i where unread <>
 (select count(*) from outbox.notification n where n.recipient = i.recipient and n.read_at is null)
 """
 HALF_GONE = """
-select count(*) from outbox.relayed r where not exists (select from outbox.event e where e.id = r.event_id)
+select count(*) from outbox.batch b, unnest(b.events) r, generate_series(lower(r), upper(r) - 1) n (id)
+where not exists (select from outbox.event e where e.id = n.id)
 """
 
 

@@ -13,7 +13,7 @@ EVENTS, RECIPIENTS = 500, 50
 GENERATIONS, SETTLED = 8, 3
 AT_ONCE = Ages(timedelta(0), timedelta(0))
 UNLINK = "delete from outbox.telegram_link"
-TABLES = ("event", "relayed", "delivery", "notification", "inbox", "lane")
+TABLES = ("event", "batch", "delivery", "notification", "inbox", "lane")
 SIZE = "select sum(pg_total_relation_size(c::regclass))::bigint from unnest($1::text[]) c"
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from structlog.testing import capture_logs
 
-from outbox import cursor, event, recipient, relay
+from outbox import event, recipient, relay
 from outbox.recipient import Profile
 from telegram import Budget
 from tests.integration.stage import Stage, payload
@@ -44,7 +44,7 @@ async def send(
     expires_at = None if within is None else await stage.conn.fetchval("select now() + $1::interval", within)
     for number in numbers:
         await event.emit(stage.conn, type_, ["anna"], payload(number), expires_at=expires_at)
-    while await cursor.peek(stage.conn):
+    while await relay.peek(stage.conn, parts.routes):
         await relay.step(stage.conn, parts.routes)
 
 

@@ -13,8 +13,8 @@ from outbox import consumer, cursor, event, proof, relay
 from outbox.channel import Channel
 from outbox.database import Connection, Pool, connect
 from outbox.error import ForeignClusterError, StaleBatchError
-from outbox.fan_out import Route
 from outbox.rebase import rebase
+from outbox.routing import Route, Routing
 from tests.conftest import SETTINGS
 from tests.integration.restore import Restore, make_roles
 from tests.integration.stage import PATIENCE_S
@@ -22,7 +22,7 @@ from tests.integration.test_cursor import LONG_AGO
 from workers import engine
 from workers.engine import Postgres
 
-ROUTES = {"t": Route("t", "c", frozenset({Channel.INAPP}))}
+ROUTES = Routing({"t": Route("t", "c", frozenset({Channel.INAPP}))})
 HOUR = timedelta(hours=1)
 XMAX = "select pg_snapshot_xmax(pg_current_snapshot())::text"
 BURN = "do $$ begin for i in 1..%d loop perform pg_current_xact_id(); commit; end loop; end $$"
@@ -63,7 +63,7 @@ async def relay_all(conn: Connection) -> Mapping[str, int]:
     """Relay until nothing is left to look at; a relay that never comes to rest fails."""
     relayed: dict[str, int] = {}
     async with asyncio.timeout(PATIENCE_S):
-        while await cursor.peek(conn):
+        while await relay.peek(conn, ROUTES):
             batch = await relay.step(conn, ROUTES)
             assert batch is not None
             for name, count in batch.relayed.items():
@@ -102,7 +102,7 @@ async def test_a_restored_database_goes_on_after_rebase(
 
     restored = await restore()
     ids.append(await event.emit(restored, "t", ["ann"]))
-    assert await cursor.peek(restored)
+    assert await relay.peek(restored, ROUTES)
     with pytest.raises(ForeignClusterError, match="vestnik cursor rebase"):
         await relay.step(restored, ROUTES)
     assert await inbox(restored) == ids[:4]
@@ -134,7 +134,7 @@ async def test_old_ids_that_come_round_again_change_nothing(
     await relay.step(restored, ROUTES)
 
     assert await inbox(restored) == ids
-    assert await restored.fetchval("select count(*) from outbox.scheduled") == 1
+    assert await restored.fetchval("select count(*) from outbox.waiting") == 1
 
 
 async def test_a_relay_comes_to_rest_after_rebase(conn: Connection, elsewhere: Postgres, restore: Restore) -> None:
@@ -147,7 +147,7 @@ async def test_a_relay_comes_to_rest_after_rebase(conn: Connection, elsewhere: P
     assert await rebase(restored) == 0
     await relay.step(restored, ROUTES)
 
-    assert not await cursor.peek(restored)
+    assert not await relay.peek(restored, ROUTES)
 
 
 async def test_rebase_misses_no_open_transaction(pool: Pool, conn: Connection) -> None:
@@ -179,7 +179,7 @@ async def test_another_system_identifier_is_refused(conn: Connection) -> None:
     await conn.execute("update outbox.cursor set system_identifier = 1")
     before = await cursor.show(conn)
 
-    assert await cursor.peek(conn)
+    assert await relay.peek(conn, ROUTES)
     with pytest.raises(ForeignClusterError, match=r"another cluster.*vestnik cursor rebase"):
         await relay.step(conn, ROUTES)
     assert [row["high"] for row in await cursor.show(conn)] == [row["high"] for row in before]
@@ -193,7 +193,7 @@ async def test_rebase_keeps_scheduled_events(conn: Connection) -> None:
 
     assert await rebase(conn) == 0
     assert await relay_all(conn) == {}
-    await conn.execute("update outbox.scheduled set due_at = now()")
+    await conn.execute("update outbox.waiting set due_at = now() where reason = 'scheduled'")
     assert await relay_all(conn) == {"t": 1}
 
 
@@ -262,11 +262,11 @@ async def test_a_scheduled_event_that_a_consumer_has_not_read(conn: Connection, 
     await consumer.pull(conn, "billing", 1, HOUR)
 
     assert await rebase(conn) == 1
-    for order in ("update outbox.event set deliver_at =", "update outbox.scheduled set due_at ="):
+    for order in ("update outbox.event set deliver_at =", "update outbox.waiting set due_at ="):
         await conn.execute(f"{order} {due}")
     await relay_all(conn)
     assert await read(conn, "billing") == [event_id]
-    await conn.execute("update outbox.scheduled set due_at = now()")
+    await conn.execute("update outbox.waiting set due_at = now() where reason = 'scheduled'")
     await relay_all(conn)
     assert await inbox(conn) == [event_id]
 

@@ -4,17 +4,19 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from outbox import cursor, event, relay
+from outbox import event, relay
 from outbox.channel import Channel
 from outbox.database import Connection
-from outbox.fan_out import Route
+from outbox.routing import Route, Routing
 
 HOUR = timedelta(hours=1)
 BOTH = frozenset(Channel)
-ROUTES = {
-    "t": Route("t", "c", BOTH),
-    "t.short": Route("t.short", "c", BOTH, ttl=HOUR),
-}
+ROUTES = Routing(
+    {
+        "t": Route("t", "c", BOTH),
+        "t.short": Route("t.short", "c", BOTH, ttl=HOUR),
+    }
+)
 TOMORROW = datetime.now(UTC) + timedelta(days=1)
 NEXT_YEAR = datetime.now(UTC) + timedelta(days=365)
 
@@ -31,7 +33,7 @@ async def link(conn: Connection, recipient: str) -> None:
 
 
 async def test_an_event_for_later_waits_and_holds_up_nobody(conn: Connection) -> None:
-    """An event whose deliver_at has not come waits in outbox.scheduled while later ones of its lane go on."""
+    """An event whose deliver_at has not come waits in outbox.waiting while later ones of its lane go on."""
     await link(conn, "ann")
     later = await event.emit(conn, "t", ["ann"], deliver_at=TOMORROW)
     now = await event.emit(conn, "t", ["ann"])
@@ -39,9 +41,9 @@ async def test_an_event_for_later_waits_and_holds_up_nobody(conn: Connection) ->
 
     assert await inbox(conn) == [now]
     assert [row[0] for row in await conn.fetch("select event_id from outbox.delivery")] == [now]
-    rows = await conn.fetch("select event_id, due_at from outbox.scheduled")
+    rows = await conn.fetch("select event_id, due_at from outbox.waiting")
     assert [tuple(row) for row in rows] == [(later, TOMORROW)]
-    assert not await cursor.peek(conn)
+    assert not await relay.peek(conn, ROUTES)
 
 
 async def test_an_event_is_fanned_out_when_its_time_has_come(conn: Connection) -> None:
@@ -49,16 +51,16 @@ async def test_an_event_is_fanned_out_when_its_time_has_come(conn: Connection) -
     await link(conn, "ann")
     later = await event.emit(conn, "t", ["ann"], deliver_at=TOMORROW)
     await relay.step(conn, ROUTES)
-    await conn.execute("update outbox.scheduled set due_at = now()")
+    await conn.execute("update outbox.waiting set due_at = now() where reason = 'scheduled'")
 
-    assert await cursor.peek(conn)
+    assert await relay.peek(conn, ROUTES)
     batch = await relay.step(conn, ROUTES)
     assert batch is not None
     assert batch.relayed == {"t": 1}
     assert await inbox(conn) == [later]
     assert [row[0] for row in await conn.fetch("select event_id from outbox.delivery")] == [later]
-    assert await conn.fetchval("select count(*) from outbox.scheduled") == 0
-    assert not await cursor.peek(conn)
+    assert await conn.fetchval("select count(*) from outbox.waiting") == 0
+    assert not await relay.peek(conn, ROUTES)
 
 
 async def test_a_time_that_has_passed_is_now(conn: Connection) -> None:
@@ -73,7 +75,7 @@ async def test_due_events_come_in_the_order_of_their_times(conn: Connection) -> 
     """Events that fall due together arrive in the order of their times, not of their ids."""
     ids = [await event.emit(conn, "t", ["ann"], deliver_at=TOMORROW - i * HOUR / 60) for i in range(50)]
     await relay.step(conn, ROUTES)
-    await conn.execute("update outbox.scheduled set due_at = due_at - interval '2 days'")
+    await conn.execute("update outbox.waiting set due_at = due_at - interval '2 days'")
     await relay.step(conn, ROUTES)
 
     assert await inbox(conn) == ids[::-1]
@@ -84,11 +86,11 @@ async def test_a_scheduled_event_is_taken_in_pieces(conn: Connection) -> None:
     for _ in range(3):
         await event.emit(conn, "t", ["ann"], deliver_at=TOMORROW)
     await relay.step(conn, ROUTES)
-    await conn.execute("update outbox.scheduled set due_at = now()")
+    await conn.execute("update outbox.waiting set due_at = now() where reason = 'scheduled'")
     await relay.step(conn, ROUTES, 2)
 
     assert len(await inbox(conn)) == 2
-    assert await cursor.peek(conn)
+    assert await relay.peek(conn, ROUTES)
 
 
 @pytest.mark.parametrize(
@@ -121,7 +123,7 @@ async def test_time_to_live_of_a_scheduled_event_begins_when_it_is_due(conn: Con
     await link(conn, "ann")
     await event.emit(conn, "t.short", ["ann"], deliver_at=TOMORROW, expires_at=NEXT_YEAR)
     await relay.step(conn, ROUTES)
-    due_at = await conn.fetchval("update outbox.scheduled set due_at = due_at - interval '2 days' returning due_at")
+    due_at = await conn.fetchval("update outbox.waiting set due_at = due_at - interval '2 days' returning due_at")
     await relay.step(conn, ROUTES)
 
     assert await conn.fetchval("select expires_at from outbox.delivery") == due_at + HOUR

@@ -81,8 +81,8 @@ DRIFTS = {
         ["table outbox.attempt: foreign keys: expected none, found not watched"],
     ),
     "a table that no crash leaves": (
-        "alter table outbox.relayed set unlogged",
-        ["table outbox.relayed: survives: expected crashes, found no crash"],
+        "alter table outbox.route set unlogged",
+        ["table outbox.route: survives: expected crashes, found no crash"],
     ),
     "a table dropped": ("drop table outbox.pull", ["table outbox.pull: missing"]),
     "a table added": (

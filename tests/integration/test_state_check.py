@@ -29,7 +29,7 @@ WORDS: list[tuple[str, str, type[StrEnum]]] = [
     ("outbox.delivery", "delivery_channel_known", Channel),
     ("outbox.lane", "lane_channel_known", Channel),
     ("outbox.preference", "preference_channel_known", Channel),
-    ("outbox.relayed", "relayed_channels_known", Channel),
+    ("outbox.route", "route_channels_known", Channel),
     ("outbox.telegram_link", "telegram_link_state_known", LinkState),
     ("outbox.link_audit", "link_audit_change_known", Change),
     ("outbox.link_audit", "link_audit_how_known", How),

@@ -7,18 +7,20 @@ from outbox.channel import Channel
 from outbox.database import Connection
 from outbox.decision import Decision
 from outbox.delivery import State
-from outbox.fan_out import Route
 from outbox.operator_action import Action
 from outbox.outcome import Delivered, Reason, Retry, Unknown
 from outbox.record import Finish
+from outbox.routing import Route, Routing
 from outbox.stuck import Filter
 from outbox.trace import Step, trace
 
-ROUTES = {
-    "both": Route("both", "c", frozenset(Channel)),
-    "inbox": Route("inbox", "c", frozenset({Channel.INAPP})),
-    "telegram": Route("telegram", "c", frozenset({Channel.TELEGRAM})),
-}
+ROUTES = Routing(
+    {
+        "both": Route("both", "c", frozenset(Channel)),
+        "inbox": Route("inbox", "c", frozenset({Channel.INAPP})),
+        "telegram": Route("telegram", "c", frozenset({Channel.TELEGRAM})),
+    }
+)
 
 
 def told(steps: list[Step]) -> list[tuple[str | None, ...]]:
@@ -179,13 +181,13 @@ async def test_tells_what_was_read(conn: Connection) -> None:
 
 
 async def test_tells_that_nobody_knew_the_type(conn: Connection) -> None:
-    """An event of an unknown type was relayed to no channel, as unrouted."""
+    """An event of an unknown type waits for it, as unrouted."""
     event_id = await event.emit(conn, "unknown", ["ann"])
     await relay.step(conn, ROUTES)
 
     assert told(await follow(conn, event_id)) == [
         ("emitted", None, None, None, None),
-        ("relayed", "", None, None, "unrouted"),
+        ("unrouted", None, None, None, None),
     ]
 
 

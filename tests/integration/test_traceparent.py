@@ -9,13 +9,13 @@ from outbox import consumer, event, lane, relay
 from outbox.channel import Channel
 from outbox.consumer import Start
 from outbox.database import Connection
-from outbox.fan_out import Route
+from outbox.routing import Route, Routing
 from outbox.trace import trace
 from tests.integration.api_stage import ApiStage
 
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 GOOD = f"00-{TRACE}-{SPAN}-01"
-ROUTES = {"t": Route("t", "c", frozenset({Channel.TELEGRAM}))}
+ROUTES = Routing({"t": Route("t", "c", frozenset({Channel.TELEGRAM}))})
 SAY = "select set_config('outbox.traceparent', $1, true)"
 STORED = "select traceparent from outbox.event order by id desc limit 1"
 PLAIN = "insert into outbox.event (type, recipients) values ('t', '{ann}')"

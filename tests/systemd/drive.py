@@ -46,9 +46,7 @@ SECRETS = Path("/etc/vestnik/secrets")
 SENT = "select count(*) from outbox.delivery where channel = 'telegram' and state = 'sent'"
 OPEN = "select count(*) from outbox.delivery where channel = 'telegram' and state in ('pending', 'sending')"
 IN_FLIGHT = "select count(*) from outbox.delivery where state = 'sending'"
-UNRELAYED = (
-    "select count(*) from outbox.event e where not exists (select from outbox.relayed r where r.event_id = e.id)"
-)
+UNRELAYED = "select count(*) from outbox.event e where not exists (select from outbox.batch b where b.events @> e.id)"
 UNKNOWN = "select count(*) from outbox.attempt where outcome = 'unknown'"
 
 facts: dict[str, Any] = {}

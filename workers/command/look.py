@@ -39,6 +39,7 @@ def status(*, as_json: Json = False) -> None:
             "lanes due": seen.lanes_due,
             "lanes leased": seen.lanes_leased,
             "events scheduled": seen.scheduled,
+            "events unrouted": seen.unrouted,
             "possible duplicates": seen.possible_duplicates,
             "oldest open transaction, s": round(seen.oldest_transaction, 1),
             "cursor moved at": seen.cursor_moved_at,

@@ -41,6 +41,7 @@ def _plain(found: Proof) -> dict[str, object]:
         "events": found.events,
         "waiting": found.waiting,
         "unrouted": found.unrouted,
+        "discarded": found.discarded,
         "expected": found.expected,
         "accounted": found.accounted,
         "states": found.states,

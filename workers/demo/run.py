@@ -11,13 +11,15 @@ from pathlib import Path
 from subprocess import Popen
 
 from health import read as read_health
-from outbox import cursor, lane, migration, proof, recipient
+from outbox import lane, migration, proof, recipient, relay
+from outbox.catalog import load as load_catalog
 from outbox.database import Connection, connect
 from outbox.proof import Proof
 from workers import sample
 from workers.command.event import Loaded, load_file
 from workers.command.people import read_people
 from workers.demo.stage import Stage, ask_control
+from workers.parts import routes_of
 from workers.process import process
 from workers.sample import Arrived, Comparison
 
@@ -95,10 +97,10 @@ async def _wait_until_healthy(files: Sequence[Path]) -> None:
 
 
 async def _wait_until_nothing_is_due(stage: Stage) -> None:
-    conn = await connect(stage.database_url)
+    conn, routes = await connect(stage.database_url), routes_of(load_catalog(sample.CATALOG))
     try:
         async with asyncio.timeout(PATIENCE_S):
-            while await cursor.peek(conn) or await lane.unfinished(conn):  # noqa: ASYNC110 (the facts are in PostgreSQL)
+            while await relay.peek(conn, routes) or await lane.unfinished(conn):  # noqa: ASYNC110 (the facts are in PostgreSQL)
                 await asyncio.sleep(LOOK_EVERY_S)
     finally:
         await conn.close()
@@ -106,7 +108,7 @@ async def _wait_until_nothing_is_due(stage: Stage) -> None:
 
 RELAY_LAG = """
 select percentile_cont(array[0.5, 0.99]) within group (order by extract(epoch from r.relayed_at - e.created_at)::float8)
-from outbox.relayed r join outbox.event e on e.id = r.event_id
+from outbox.event e join outbox.batch r on r.events @> e.id
 """
 
 DELIVERY_LAG = """
