@@ -36,7 +36,7 @@ class Metrics:
     def _log(self) -> None:
         self.events_relayed = self._counter(
             "events_relayed",
-            "Events fanned out by the relay; a type without a catalog entry counts as type unrouted.",
+            "Events fanned out by the relay, by type.",
             ["type"],
         )
         self.relay_lag_seconds = self._gauge(

@@ -70,20 +70,26 @@ from (select $1::text as recipient) p
 left join outbox.inbox i on i.recipient = p.recipient
 left join outbox.recipient r on r.recipient = p.recipient
 left join lateral (
-  select m.id, m.event_id, m.type, m.category, m.version, m.read_version, m.created_at, m.read_at
-  from outbox.notification m
-  where m.recipient = p.recipient and m.id < $2 and case when $3::text is null then true else m.category = $3 end
 """,
     """
-  order by m.id desc limit $4
 ) n on true
 left join outbox.event e on e.id = n.event_id
 order by n.id desc
 """,
 )
-PAGE = "".join(_PAGE)
-UNREAD_PAGE = " and m.read_at is null ".join(_PAGE)
-"""Goes by the partial index, which a condition with a parameter in it could not use."""
+_UNREAD = """
+  select m.id, m.event_id, m.type, m.category, m.version, m.read_version, m.created_at, m.read_at
+  from outbox.notification m
+  where m.recipient = p.recipient and m.read_at is null and m.id < $2
+    and case when $3::text is null then true else m.category = $3 end
+  order by m.id desc limit $4
+"""
+_READ = _UNREAD.replace("m.read_at is null", "m.read_at is not null")
+# what is unread and what is read are each listed by a partial index, which a condition with a parameter could not use
+_EACH = _UNREAD + ") union all (" + _READ
+_EITHER = _EACH.join(("select * from ((", ")) m order by m.id desc limit $4"))
+PAGE = _EITHER.join(_PAGE)
+UNREAD_PAGE = _UNREAD.join(_PAGE)
 
 
 async def page(  # noqa: PLR0913 (each of them by its name)
@@ -117,38 +123,51 @@ async def page(  # noqa: PLR0913 (each of them by its name)
 # has changed, or they are of an inbox that was forgotten meanwhile: then none is given. Usually the last few rows
 # tell it all: `near` looks at as many as there are new versions, and only where that is not enough, at all of them.
 # What many were sent has its payload in one row only.
-CHANGES = """
+_CHANGES = (
+    """
 select a.position, a.version as asked, coalesce(i.unread, 0) as inbox_unread, coalesce(i.version, 0) as inbox_version,
   n.*, coalesce(r.language, r.locale) as language,
   case when row_number() over (partition by n.event_id) = 1 then e.payload::text end as payload
 from unnest($1::text[], $2::bigint[]) with ordinality a (recipient, version, position)
 left join outbox.inbox i on i.recipient = a.recipient
 left join outbox.recipient r on r.recipient = a.recipient
+cross join lateral (select least($3, greatest(0, i.version - a.version)) as most) few
 cross join lateral (
   select count(*) filter (where m.version > a.version) + count(*) filter (where m.read_version > a.version) as told
-  from (
-    select version, read_version from outbox.notification m
-    where m.recipient = a.recipient order by m.id desc limit least($3, greatest(0, i.version - a.version))
-  ) m
+  from (""",
+    """ limit few.most) m
 ) near
+cross join lateral (
+  select case
+    when i.version > a.version then case when near.told = i.version - a.version then near.told else $3 end
+    else 0
+  end as most
+) far
 left join lateral (
   select m.id, m.event_id, m.type, m.category, m.version, m.read_version, m.created_at, m.read_at
   from (
     select m.*, sum((m.version > a.version)::integer + coalesce(m.read_version > a.version, false)::integer) over ()
       as told
-    from (
-      select * from outbox.notification m where m.recipient = a.recipient order by m.id desc
-      limit case
-        when i.version > a.version then case when near.told = i.version - a.version then near.told else $3 end
-        else 0
-      end
-    ) m
+    from (""",
+    """ limit far.most) m
   ) m
   where m.told = i.version - a.version and greatest(m.version, m.read_version) > a.version
 ) n on true
 left join outbox.event e on e.id = n.event_id
 order by a.position, n.id desc
-"""
+""",
+)
+_NEWEST = """
+  select * from (
+    (select * from outbox.notification m
+     where m.recipient = a.recipient and m.read_at is null order by m.id desc limit {most})
+    union all
+    (select * from outbox.notification m
+     where m.recipient = a.recipient and m.read_at is not null order by m.id desc limit {most})
+  ) m order by m.id desc"""
+CHANGES = "".join(
+    (_CHANGES[0], _NEWEST.format(most="few.most"), _CHANGES[1], _NEWEST.format(most="far.most"), _CHANGES[2])
+)
 
 
 async def changes(conn: Connection, catalog: Catalog, asked: Sequence[tuple[str, int]]) -> list[Changes]:

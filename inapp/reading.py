@@ -47,7 +47,10 @@ async def read(conn: Connection, recipient: str, first: int, last: int) -> Read:
     return Read(row["unread"], row["version"], row["changed"])
 
 
-HAS = "select exists (select from outbox.notification where recipient = $1 and id = $2)"
+HAS = """
+select exists (select from outbox.notification where recipient = $1 and id = $2 and read_at is null)
+  or exists (select from outbox.notification where recipient = $1 and id = $2 and read_at is not null)
+"""
 
 
 async def read_one(conn: Connection, recipient: str, id_: int) -> Read | None:

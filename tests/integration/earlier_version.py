@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from outbox.migration import migrations
 from tests.integration.stage import PROJECT
 
 REVISION = os.environ.get("VESTNIK_TEST_OLD")
@@ -19,6 +20,11 @@ def before_newest_migration() -> str:
     newest = max((PROJECT / "outbox" / "migrations").glob("*.sql"))
     added = _git("log", "-1", "--first-parent", "--diff-filter=A", "--format=%H", "--", str(newest))
     return f"{added.decode().strip()}^" if added else "HEAD"
+
+
+def parted() -> bool:
+    """Return whether the newest migration takes away what that version uses, so that the two never run together."""
+    return not REVISION and migrations()[-1].breaking
 
 
 def unpack(revision: str, folder: Path) -> Mapping[str, str]:

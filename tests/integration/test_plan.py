@@ -185,21 +185,21 @@ STATEMENTS = [
             "batch_events",
             "cursor_pkey",
             "delivery_event_id_lane_id_key",
-            "notification_recipient_event_id_key",
+            "notification_pkey",
         },
     ),
     Hot(
         "prune: lock inboxes",
         prune.LOCK_INBOXES,
         LANES,
-        {"event_pkey", "notification_recipient_event_id_key", "inbox_pkey"},
+        {"event_pkey", "notification_pkey", "inbox_pkey"},
     ),
     Hot("prune: lock events", prune.LOCK_EVENTS, LANES, {"event_pkey"}),
     Hot(
         "prune: notifications",
         prune.REMOVE_NOTIFICATIONS,
         LANES,
-        {"event_pkey", "notification_recipient_event_id_key", "inbox_pkey"},
+        {"event_pkey", "notification_pkey", "inbox_pkey"},
     ),
     Hot("prune: deliveries", prune.REMOVE_DELIVERIES, LANES, {"delivery_event_id_lane_id_key"}),
     Hot("prune: relayed", prune.REMOVE_RELAYED, LANES, {"batch_events"}),
@@ -214,14 +214,19 @@ STATEMENTS = [
     Hot("clear", link_state.CLEAR, PEOPLE, {"telegram_link_recipient"}),
     Hot("peek", cursor.PEEK, "'billing'", {"event_window", "cursor_pkey"}),
     Hot(
-        "relay: peek", relay.PEEK, "1", {"event_window", "cursor_pkey", "waiting_due", "waiting_unrouted", "route_pkey"}
+        "relay: peek",
+        relay.PEEK,
+        "1",
+        {"event_window", "cursor_pkey", "waiting_due", "waiting_unrouted", "route_pkey"},
+        # for its first row
+        whole=frozenset({"waiting_unrouted"}),
     ),
     Hot("pull", consumer.READ, f"{LOW}, {HIGH}, '0', 0, {LIMIT}, {consumer.MOST_BYTES}", {"event_window"}),
     Hot(
         "page",
         notification.PAGE,
         f"'u-7', {notification.LAST_ID}, null, 21",
-        {"inbox_pkey", "recipient_pkey", "notification_pkey", "event_pkey"},
+        {"inbox_pkey", "recipient_pkey", "notification_read", "notification_unread", "event_pkey"},
     ),
     Hot(
         "unread_page",
@@ -233,7 +238,7 @@ STATEMENTS = [
         "changes",
         notification.CHANGES,
         f"{PEOPLE}, array_fill(59::bigint, array[300]), {notification.NEWEST}",
-        {"inbox_pkey", "recipient_pkey", "notification_pkey", "event_pkey"},
+        {"inbox_pkey", "recipient_pkey", "notification_read", "notification_unread", "event_pkey"},
     ),
     Hot(
         "read_all",
@@ -306,7 +311,7 @@ TOUCHED = [
     ("look", "lane_due_type", 5 + 4 * MOST),
     ("look", "lane_due_urgent", MOST),
     ("pull", "event_window", LIMIT + 200),
-    ("page", "notification_pkey", 21),
+    ("page", "notification_read", 21),
     ("count open", "delivery_open", LIMIT),
     ("count sending", "lane_lease", LIMIT),
     # of the pieces eight rows each
@@ -317,7 +322,7 @@ TOUCHED = [
     # no more than the six that are unread; so few the planner may take all of and sort
     ("unread_page", "notification_unread", 6),
     # of three hundred people the newest row each: counted, and then taken
-    ("changes", "notification_pkey", 2 * 300),
+    ("changes", "notification_read", 2 * 300),
     # the six that are unread
     ("read_all", "notification_unread", 6),
     ("prune: page", "event_pkey", LIMIT),

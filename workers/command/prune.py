@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from outbox import link_history
+from outbox import ledger, link_history
 from outbox import prune as prune_
 from outbox.prune import Pruned
 from workers.command.age import age
@@ -55,6 +55,8 @@ async def _prune(ages: prune_.Ages, *, dry_run: bool) -> Tidied:
                 tidied.ended_links += gone
             async for gone in link_history.prune_requests(conn, before.done, dry_run=dry_run):
                 tidied.binding_requests += gone
+            if not dry_run:
+                await ledger.shrink(conn)
     finally:
         # also of a run that broke off: what is gone stays gone
         if not dry_run:
