@@ -51,7 +51,12 @@ async def until_relayed(ground: Ground, deliveries: int) -> None:
 
 
 async def steady(worker: Watching, messages: int) -> float:
-    """Tell how many messages go a second, from soon after the first until so many are nearly over, or for a while."""
+    """Tell how many messages go a second, from soon after the first until so many are nearly over, or for a while.
+
+    Raises:
+        RuntimeError: they were too few.
+
+    """
     async with asyncio.timeout(60 + 4 * WINDOW_S):
         while not (seen := worker.progress()):  # noqa: ASYNC110 (the fact is in a file)
             await asyncio.sleep(0.05)
@@ -62,4 +67,6 @@ async def steady(worker: Watching, messages: int) -> float:
     later = [one for one in seen if one[0] - seen[0][0] > WARM_S]
     used = later if len(later) > 1 else seen
     (began, first), (ended, last) = used[0], used[-1]
-    return (last - first) / (ended - began) if ended > began else 0.0
+    if ended == began:
+        raise RuntimeError("too few messages to tell a rate")
+    return (last - first) / (ended - began)

@@ -9,8 +9,8 @@ from outbox.database import Connection
 
 OF_THE_WAY = {"evalsha", "eval", "script|load", "publish"}
 """What the limiter and the inbox's signals ask of Redis; what Arq asks goes by the clock, not by messages."""
-INSIDE = {"hgetall", "hset", "pexpire", "time"}
-"""What the limiter's scripts call: no round trip of their own."""
+INSIDE = {"hget", "hgetall", "hincrby", "hset", "pexpire", "time"}
+"""What the scripts of the limiter and of the guard call: no round trips of their own."""
 OURS = {"info", "hello", "client|setinfo"}
 
 WAL = "select pg_current_wal_insert_lsn() - '0/0'::pg_lsn"

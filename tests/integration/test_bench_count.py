@@ -11,7 +11,8 @@ pytestmark = pytest.mark.direct
 
 async def test_a_message_takes_what_it_took() -> None:
     """A drain of each kind counts within a tenth of tests/bench/baseline.json; `make bench-baseline` writes it anew."""
-    kept, runs = gate.baseline(), []
+    kept = gate.baseline()
+    runs: list[gate.Counted] = []
     with stage() as made:
         await made.prepare()
         while not runs or (len(runs) < made.rounds and gate.drifted(gate.fewest(runs), kept)):
