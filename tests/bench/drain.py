@@ -12,9 +12,9 @@ from tests.bench.stage import PEOPLE, Ground
 
 USUAL: Mapping[str, str] = {}
 MOST_S = 1800.0
-WARM = 3_000
-WORK_S = 4.0
-"""How long a drain is to take: the start of a worker is in the time, and is not what is measured."""
+WARM = 10_000
+WORK_S = 6.0
+"""Processor seconds that a drain is to take: the start of a worker is in them, and is not what is measured."""
 
 EVENTS = """
 insert into outbox.event (type, recipients, payload)
@@ -174,10 +174,10 @@ async def fit(ground: Ground, load: Load, most: int, settings: Mapping[str, str]
     """Warm up with a few messages; give it so many events that a drain takes long enough to be measured."""
     few = replace(load, events=max(1, ground.stage.size(WARM) // load.each))
     warm = await drain(ground, few, settings=settings)
-    # by what the messages took, not by what the start of the worker did
-    wanted = warm.rate * 2 * WORK_S * ground.stage.scale
-    events = min(ground.stage.size(most), max(few.events * load.each, round(wanted, -3)))
-    return replace(load, events=max(1, int(events) // load.each))
+    # not by the time on the wall: beside others' work it would be too few
+    wanted = WORK_S * ground.stage.scale * warm.messages / max(warm.worker_s, warm.postgres_s)
+    messages = min(ground.stage.size(most), max(few.messages, round(wanted, -3)))
+    return replace(load, events=max(1, int(messages) // load.each))
 
 
 async def alternate(rounds: int, *ways: Callable[[], Awaitable[Drained]]) -> list[Drained]:

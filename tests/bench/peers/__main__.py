@@ -18,7 +18,7 @@ from tests.bench.peers.contender import Contender, Floor, Other, Ours
 from tests.bench.peers.peer import PEERS
 from tests.bench.stage import Ground, Stage, stage
 
-WARM = 5_000
+WARM, LEAST = 5_000, 20_000
 WORK_S = 5.0
 MOST, MOST_HELD = 400_000, 50_000
 LAGS = 100
@@ -84,7 +84,7 @@ async def _round(one: Contender, ground: Ground, result: Result) -> None:
     if not result.jobs:
         await one.setup(ground)
         warm = await _drain(one, ground, made.size(WARM))
-        result.jobs = int(min(made.size(MOST), max(made.size(WARM), round(warm.rate * WORK_S * made.scale, -3))))
+        result.jobs = int(min(made.size(MOST), max(made.size(LEAST), round(warm.rate * WORK_S * made.scale, -3))))
         result.held_jobs = min(result.jobs, made.size(MOST_HELD))
     result.runs.append(await _drain(one, ground, result.jobs))
     without = await _drain(one, ground, result.held_jobs)
