@@ -75,6 +75,8 @@ lint: $(READY)
 shape: $(READY)
 	$(BIN)/python -m tests.shape
 
+bench: export VESTNIK_TEST_POSTGRES = $(POSTGRES)
+bench: export VESTNIK_TEST_POOLER = $(POOLER)
 bench: $(READY) $(if $(PEERS),$(QUEUES)/python/.ready $(if $(NPM),$(QUEUES)/node/.ready))
 ifneq ($(PEERS),)
 	$(BIN)/python -m tests.bench.peers --scale $(SCALE) --rounds $(ROUNDS)

@@ -27,6 +27,7 @@ from tests.bench import (
     lane,
     mass,
     pace,
+    paid,
     relay,
     shape,
     soak,
@@ -77,6 +78,7 @@ ROWS: Mapping[str, Row] = {
     "free": pace.free,
     "urgent": urgent.measure,
     "http": http.measure,
+    "paid": paid.measure,
     "statistics": analyze.measure,
     "types": shape.types,
     "recipients": shape.recipients,
@@ -111,7 +113,7 @@ async def _measure(stage: Stage, names: list[str]) -> bool:
         try:
             figures += await ROWS[name](stage)
         except Exception as fault:  # noqa: BLE001 (one row that fails must not cost the others' figures)
-            figures.append(Figure(name, f"failed: {type(fault).__name__}", "", str(fault).splitlines()[0][:200]))
+            figures.append(Figure(name, f"failed: {type(fault).__name__}", "", str(fault).partition("\n")[0][:200]))
             whole = False
         print(f"{name}: {time.monotonic() - began:.0f} s", file=sys.stderr)  # noqa: T201 (it takes minutes)
     show(figures, head)

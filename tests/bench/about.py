@@ -24,7 +24,8 @@ async def describe(stage: Stage) -> str:
         server = await redis.info("server")
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     machine = f"{_processor()}, {os.cpu_count()} cores, {memory:.0f} GiB, {platform.platform()}"
-    postgres = ", ".join([*shown, *(f"{name} {value}" for name, value in SETTINGS.items())])
+    pooler = ["behind PgBouncer"] if stage.pooler else []
+    postgres = ", ".join([*pooler, *shown, *(f"{name} {value}" for name, value in SETTINGS.items())])
     valkey = server.get("valkey_version", server["redis_version"])
     lines = (
         f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, commit {_commit()}",

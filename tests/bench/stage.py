@@ -1,5 +1,6 @@
 """What the rows stand on: one PostgreSQL, one Valkey, one catalog, and a database of its own for each row."""
 
+import os
 import uuid
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import ExitStack, asynccontextmanager, contextmanager
@@ -9,6 +10,7 @@ from pathlib import Path
 from outbox import migration
 from outbox.database import Connection, connect
 from tests.bench import catalog, worker
+from tests.pooler import Pooler, pgbouncer
 from workers import engine
 from workers.engine import Postgres
 
@@ -23,6 +25,7 @@ SETTINGS: Mapping[str, str] = {
     "max_connections": "200",
 }
 TEMPLATE = "bench_template"
+POOLED = os.environ.get("VESTNIK_TEST_POOLER") == "pgbouncer"
 PEOPLE = 10_000
 OTHERS = 100
 """So many people more are linked, for whom nothing is emitted but what is measured one by one."""
@@ -44,7 +47,9 @@ class Ground:
 
     def settings(self, **more: str) -> dict[str, str]:
         """Name the settings of a worker on it."""
-        return worker.environment(self.url, self.stage.redis_url, self.stage.catalog, **more)
+        name = self.url.rpartition("/")[2]
+        url = self.url if self.stage.pooler is None else self.stage.pooler.url(name)
+        return worker.environment(url, self.stage.redis_url, self.stage.catalog, **more)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +64,8 @@ class Stage:
     """1: as many events as the row wants; less, and its figures are only good to see that it runs."""
     rounds: int = 3
     """How often the things that are compared take turns."""
+    pooler: Pooler | None = None
+    """What stands between workers and PostgreSQL; those who emit and look go past it."""
 
     def size(self, events: int) -> int:
         """Tell how many events there are on this scale."""
@@ -98,10 +105,16 @@ class Stage:
 
 @contextmanager
 def stage(scale: float = 1.0, rounds: int = 3, settings: Mapping[str, str] | None = None) -> Iterator[Stage]:
-    """Start the engines; all of it ends with the block."""
+    """Start the engines, those that the tests run on; all of it ends with the block."""
     with ExitStack() as stack:
         folder = stack.enter_context(engine.temporary_folder("vestnik-bench-"))
-        server = stack.enter_context(engine.postgres(settings={**SETTINGS, **(settings or {})}))
+        server = stack.enter_context(engine.postgres(binaries=_binaries(), settings={**SETTINGS, **(settings or {})}))
         cache = stack.enter_context(engine.valkey())
         types = catalog.write(folder / "catalog")
-        yield Stage(server, cache.connection_url, folder, types, scale, rounds)
+        pooler = stack.enter_context(pgbouncer(server)) if POOLED else None
+        yield Stage(server, cache.connection_url, folder, types, scale, rounds, pooler)
+
+
+def _binaries() -> Path | None:
+    chosen = os.environ.get("VESTNIK_TEST_POSTGRES", "embedded")
+    return None if chosen == "embedded" else Path(chosen)
