@@ -12,11 +12,12 @@ from typing import NamedTuple
 from telegram.simulator import DEVELOPMENT_TOKEN
 from tests.bench.drain import DELIVERED, Load, analyzed, fill
 from tests.bench.process import AS_SHIPPED, HTTP, PROJECT, cpu_s, watching
-from tests.bench.stage import PEOPLE, Ground, Stage
+from tests.bench.stage import Ground, Stage
 from tests.bench.table import Figure
 from workers.demo import ask_control
 
-EVENTS = 100_000
+PEOPLE = 30_000
+"""Each gets one message: a chat that gets more than one a second is held back."""
 WARM_S, WINDOW_S = 3.0, 20.0
 
 
@@ -30,10 +31,11 @@ class Simulator(NamedTuple):
 
 async def measure(stage: Stage) -> list[Figure]:
     """Count what is recorded as sent in a window, and what the processes take meanwhile."""
-    async with stage.ground() as ground, _simulator(ground) as simulator:
-        chats = [{"chat_id": number, "state": "started", "type": "private"} for number in range(1, PEOPLE + 1)]
+    people = stage.size(PEOPLE)
+    async with stage.ground(people) as ground, _simulator(ground) as simulator:
+        chats = [{"chat_id": number, "state": "started", "type": "private"} for number in range(1, people + 1)]
         await asyncio.to_thread(ask_control, f"{simulator.control}/control/chats", chats)
-        await fill(ground, Load(stage.size(EVENTS)))
+        await fill(ground, Load(people, people=people))
         await analyzed(ground)
         settings = {"TELEGRAM_API_BASE": simulator.api, "TELEGRAM_BOT_TOKEN": DEVELOPMENT_TOKEN}
         async with watching(ground, HTTP, AS_SHIPPED, **settings) as worker:
