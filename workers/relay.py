@@ -35,11 +35,11 @@ async def relay_slice(parts: Parts, turn: Slice) -> None:
 
 
 async def _relay_on(parts: Parts, turn: Slice) -> None:
-    backoff = Backoff()
+    backoff, sleep = Backoff(), Sleep(parts, turn)
     while turn.goes_on:
         try:
             async with watching_postgres(parts.health):
-                done = await _relay(parts, turn)
+                done = await _relay(parts, turn, sleep)
             backoff.reset()
         except PostgresOutOfReachError:
             parts.out_of_reach.add("postgres")
@@ -56,41 +56,67 @@ async def _relay_on(parts: Parts, turn: Slice) -> None:
                 return
 
 
-async def _relay(parts: Parts, turn: Slice) -> bool:
-    """Relay one batch, or sleep; tell whether everything is relayed."""
+async def _relay(parts: Parts, turn: Slice, sleep: "Sleep") -> bool:
+    """Relay one batch, or sleep until there is one; return whether everything was relayed before."""
     async with parts.pool.acquire() as conn:
-        if not await relay.peek(conn, parts.routes):
+        found = await relay.peek(conn, parts.routes)
+        if not found:
             _fine(parts)
-            if not turn.once:
-                await _sleep(parts, turn, conn)
-            return True
+            if turn.once or not await sleep.until_woken(conn):
+                return True
         began = time.time_ns()
         batch = await relay.step(conn, parts.routes)
+        if batch is not None:
+            _note(parts, batch)
+            note_batch(parts.spans, batch, began)
+        # after the step, on which somebody waits: only who emits while there is more goes without the NOTIFY
+        if found or not turn.goes_on:
+            await sleep.end(conn)
     if batch is None:
         await wait_for(parts.stopping, LOOK_EVERY_S if turn.once else STAND_BY_S)
-        return False
-    parts.signal.send(batch.recipients)
-    _note(parts, batch)
-    note_batch(parts.spans, batch, began)
     return False
 
 
-async def _sleep(parts: Parts, turn: Slice, conn: Connection) -> None:
-    """Sleep until somebody emits or the slice ends, looking now and then."""
-    # who cannot be woken says that it is awake, also after one that could: a NOTIFY costs each emit, and wakes nobody
-    await cursor.set_asleep(conn, parts.hears)
-    while turn.goes_on:
-        parts.events_waiting.clear()
-        # the first look finds those who emitted before the flag stood, and so have not notified
-        if await relay.peek(conn, parts.routes):
-            break
-        await wait_for(parts.events_waiting, LOOK_EVERY_S)
-    await cursor.set_asleep(conn, False)
+class Sleep:
+    """The sleep of the relay: from when on whoever emits wakes it, and until it stays awake."""
+
+    def __init__(self, parts: Parts, turn: Slice) -> None:
+        self._parts = parts
+        self._turn = turn
+        self._flagged = False
+
+    async def until_woken(self, conn: Connection) -> bool:
+        """Sleep until somebody emits, looking now and then; return false where the slice ended before that."""
+        events = self._parts.events_waiting
+        # who cannot be woken says that it is awake: a NOTIFY that wakes nobody costs each emit
+        if not self._flagged:
+            events.clear()
+            await cursor.set_asleep(conn, self._parts.hears)
+            self._flagged = True
+        while self._turn.goes_on:
+            # the first look finds those who emitted before the flag stood, and so have not notified
+            if await relay.peek(conn, self._parts.routes):
+                return True
+            await wait_for(events, LOOK_EVERY_S)
+            if events.is_set():
+                events.clear()
+                return True
+        await self.end(conn)
+        return False
+
+    async def end(self, conn: Connection) -> None:
+        """Say that the relay is awake: nobody has to wake it."""
+        if self._flagged:
+            await cursor.set_asleep(conn, False)
+            self._flagged = False
 
 
 def _note(parts: Parts, batch: Batch) -> None:
+    if batch.lanes:
+        parts.lanes_waiting.set()
     for name, count in batch.relayed.items():
         parts.metrics.events_relayed.labels(name).inc(count)
+    parts.signal.send(batch.recipients)
     _log(parts, batch)
     if batch.unrouted:
         log.warning("events_unrouted", count=batch.unrouted)
@@ -98,8 +124,6 @@ def _note(parts: Parts, batch: Batch) -> None:
     parts.health.counters.relayed += sum(batch.relayed.values())
     if batch.oldest is not None:
         parts.metrics.relay_lag_seconds.set((datetime.now(UTC) - batch.oldest).total_seconds())
-    if batch.lanes:
-        parts.lanes_waiting.set()
 
 
 def _log(parts: Parts, batch: Batch) -> None:
