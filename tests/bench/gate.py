@@ -4,7 +4,7 @@
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -45,19 +45,22 @@ async def measure(stage: Stage) -> list[Figure]:
     return [_figure(name, each) for name, each in (await counted(stage)).items()]
 
 
-async def counted(stage: Stage) -> Counted:
-    """Count each way, on a database of its own."""
-    return {name: await _count(stage, way) for name, way in WAYS.items()}
+async def counted(stage: Stage, ways: Iterable[str] = WAYS) -> Counted:
+    """Count each of these ways, on a database of its own."""
+    return {name: await _count(stage, WAYS[name]) for name in ways}
 
 
-def drifted(found: Counted, kept: Counted) -> list[str]:
-    """Name each count that is not within a tenth of the baseline."""
-    return [
-        f"{way}: {name} {number:.4f} a message, {kept[way][name]:.4f} in the baseline"
+def drifted(found: Counted, kept: Counted) -> dict[str, list[str]]:
+    """Name the ways, and of each the counts, that are not within a tenth of the baseline."""
+    faults = {
+        way: [
+            f"{name} {number:.4f} a message, {kept[way][name]:.4f} in the baseline"
+            for name, number in counts.items()
+            if abs(number - kept[way][name]) > max(WITHIN * kept[way][name], FEW / WAYS[way].load.messages)
+        ]
         for way, counts in found.items()
-        for name, number in counts.items()
-        if abs(number - kept[way][name]) > max(WITHIN * kept[way][name], FEW / WAYS[way].load.messages)
-    ]
+    }
+    return {way: named for way, named in faults.items() if named}
 
 
 def fewest(several: Sequence[Counted]) -> Counted:
