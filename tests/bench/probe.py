@@ -18,7 +18,8 @@ EMIT = "select outbox.emit($1, $2::text[], $3::text::jsonb)"
 LONGEST = """
 select max(extract(epoch from clock_timestamp() - a.xact_start))::float8 from pg_stat_activity a
 where a.application_name = 'vestnik' and a.pid <> pg_backend_pid() and exists (
-  select from pg_locks l where l.pid = a.pid and l.relation = 'outbox.cursor'::regclass and l.mode in ('RowShareLock', 'RowExclusiveLock')
+  select from pg_locks l
+  where l.pid = a.pid and l.relation = 'outbox.cursor'::regclass and l.mode in ('RowShareLock', 'RowExclusiveLock')
 )
 """
 LOOK_EVERY_S = 0.005
