@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from health.check import Check, CheckName, Counters, Health, Lag, Status, worst
 from health.error import BindError, HealthError, LogSettingError, ServeError
 from health.file import Report, Verdict, keep, read, write
-from health.log import Format, bound, configure, get_logger
+from health.log import About, Format, bound, configure, get_logger
 from health.metrics import Metrics
 from health.notify import Notifier
 from health.sample import Sample
@@ -27,6 +27,7 @@ __all__ = [
     "NO_TELEMETRY",
     "TEXTFILE_SUFFIX",
     "VERSION",
+    "About",
     "BindError",
     "Check",
     "CheckName",

@@ -5,15 +5,16 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar, Token
 from enum import StrEnum
 from types import TracebackType
 from typing import TextIO, cast
 
 import structlog
 from structlog.contextvars import bound_contextvars, merge_contextvars
-from structlog.typing import FilteringBoundLogger, Processor
+from structlog.typing import EventDict, FilteringBoundLogger, Processor
 
 from health.error import LogSettingError
 from health.gate import Gate
@@ -65,7 +66,12 @@ def configure(level: str, fmt: str, service: str, instance: str, stream: TextIO 
         raise LogSettingError("LOG_FORMAT", tuple(Format))
     sink = Sink(stream)
     structlog.configure(
-        processors=[merge_contextvars, Gate(service, instance), _renderer(Format(fmt), stream or sys.stdout)],
+        processors=[
+            merge_contextvars,
+            _tell_subject,
+            Gate(service, instance),
+            _renderer(Format(fmt), stream or sys.stdout),
+        ],
         wrapper_class=structlog.make_filtering_bound_logger(level.lower()),
         logger_factory=lambda *_: sink,
         cache_logger_on_first_use=True,
@@ -98,6 +104,30 @@ def bound(
     }
     with bound_contextvars(**{name: value for name, value in known.items() if value is not None}):
         yield
+
+
+Subject = Callable[[], Mapping[str, object]]
+_subject: ContextVar[Subject | None] = ContextVar("subject", default=None)
+
+
+class About:
+    """As `bound`, for a block of which next to nothing is told: its ids are asked for when a line is written."""
+
+    __slots__ = ("_before", "_subject")
+
+    def __init__(self, subject: Subject) -> None:
+        self._subject = subject
+
+    def __enter__(self) -> None:
+        self._before: Token[Subject | None] = _subject.set(self._subject)
+
+    def __exit__(self, *_fault: object) -> None:
+        _subject.reset(self._before)
+
+
+def _tell_subject(_logger: object, _level: str, fields: EventDict) -> EventDict:
+    subject = _subject.get()
+    return fields if subject is None else {**subject(), **fields}
 
 
 def _renderer(fmt: Format, stream: TextIO) -> Processor:

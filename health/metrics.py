@@ -1,6 +1,6 @@
 """Every metric of the system, in base units and without ids in labels; the registry is handed in."""
 
-from functools import partial
+from functools import cache, partial
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 
@@ -55,9 +55,12 @@ class Metrics:
             "Attempts by what came of them; reason is empty where there is none.",
             ["channel", "outcome", "reason"],
         )
+        # what each message counts is kept by its labels: the library looks it up under a lock, in longer than it counts
+        self.delivery = cache(self.deliveries.labels)
         self.delivery_latency_seconds = self._histogram(
             "delivery_latency_seconds", "From emit to sent.", ["channel"], buckets=LATENCY_BUCKETS
         )
+        self.delivery_latency = cache(self.delivery_latency_seconds.labels)
         self.oldest_due_seconds = self._gauge(
             "oldest_due_seconds", "How long the oldest due delivery has been waiting.", ["channel"]
         )
@@ -80,6 +83,7 @@ class Metrics:
             "Bot API requests by method and by the answer's status code, or a word where none came.",
             ["method", "status"],
         )
+        self.telegram_request = cache(self.telegram_requests.labels)
         self.telegram_request_seconds = self._histogram(
             "telegram_request_seconds", "Duration of one Bot API request.", buckets=REQUEST_BUCKETS
         )

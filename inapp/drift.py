@@ -23,7 +23,10 @@ select count(*) filter (where i.unread <> n.unread) as drifted,
   case when count(*) = $2 then max(i.recipient) end as last
 from (select recipient, unread from outbox.inbox where recipient > $1 order by recipient limit $2) i
 cross join lateral (
-  select count(*) as unread from outbox.notification n where n.recipient = i.recipient and n.read_at is null
+  select count(*) as unread from (
+    select from outbox.notification n
+    where n.recipient = any(array[i.recipient]) and n.read_at is null order by n.recipient
+  ) n
 ) n
 """
 

@@ -67,22 +67,22 @@ _PAGE = (
 select i.unread as inbox_unread, i.version as inbox_version, n.*, e.payload::text as payload,
   coalesce(r.language, r.locale) as language
 from (select $1::text as recipient) p
-left join outbox.inbox i on i.recipient = p.recipient
-left join outbox.recipient r on r.recipient = p.recipient
+left join lateral (select unread, version from outbox.inbox where recipient = p.recipient limit 1) i on true
+left join lateral (select language, locale from outbox.recipient where recipient = p.recipient limit 1) r on true
 left join lateral (
 """,
     """
 ) n on true
-left join outbox.event e on e.id = n.event_id
+left join lateral (select payload from outbox.event where id = any(array[n.event_id]) order by id limit 1) e on true
 order by n.id desc
 """,
 )
 _UNREAD = """
   select m.id, m.event_id, m.type, m.category, m.version, m.read_version, m.created_at, m.read_at
   from outbox.notification m
-  where m.recipient = p.recipient and m.read_at is null and m.id < $2
+  where m.recipient = any(array[p.recipient]) and m.read_at is null and m.id < $2
     and case when $3::text is null then true else m.category = $3 end
-  order by m.id desc limit $4
+  order by m.recipient desc, m.id desc limit $4
 """
 _READ = _UNREAD.replace("m.read_at is null", "m.read_at is not null")
 # what is unread and what is read are each listed by a partial index, which a condition with a parameter could not use
@@ -129,8 +129,8 @@ select a.position, a.version as asked, coalesce(i.unread, 0) as inbox_unread, co
   n.*, coalesce(r.language, r.locale) as language,
   case when row_number() over (partition by n.event_id) = 1 then e.payload::text end as payload
 from unnest($1::text[], $2::bigint[]) with ordinality a (recipient, version, position)
-left join outbox.inbox i on i.recipient = a.recipient
-left join outbox.recipient r on r.recipient = a.recipient
+left join lateral (select unread, version from outbox.inbox where recipient = a.recipient limit 1) i on true
+left join lateral (select language, locale from outbox.recipient where recipient = a.recipient limit 1) r on true
 cross join lateral (select least($3, greatest(0, i.version - a.version)) as most) few
 cross join lateral (
   select count(*) filter (where m.version > a.version) + count(*) filter (where m.read_version > a.version) as told
@@ -153,17 +153,19 @@ left join lateral (
   ) m
   where m.told = i.version - a.version and greatest(m.version, m.read_version) > a.version
 ) n on true
-left join outbox.event e on e.id = n.event_id
+left join lateral (select payload from outbox.event where id = any(array[n.event_id]) order by id limit 1) e on true
 order by a.position, n.id desc
 """,
 )
 _NEWEST = """
   select * from (
     (select * from outbox.notification m
-     where m.recipient = a.recipient and m.read_at is null order by m.id desc limit {most})
+     where m.recipient = any(array[a.recipient]) and m.read_at is null
+     order by m.recipient desc, m.id desc limit {most})
     union all
     (select * from outbox.notification m
-     where m.recipient = a.recipient and m.read_at is not null order by m.id desc limit {most})
+     where m.recipient = any(array[a.recipient]) and m.read_at is not null
+     order by m.recipient desc, m.id desc limit {most})
   ) m order by m.id desc"""
 CHANGES = "".join(
     (_CHANGES[0], _NEWEST.format(most="few.most"), _CHANGES[1], _NEWEST.format(most="far.most"), _CHANGES[2])

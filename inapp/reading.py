@@ -25,7 +25,13 @@ with mine as (
   select unread, version from outbox.inbox where recipient = $1 for update
 ), changed as (
   update outbox.notification n set read_at = now(), read_version = m.version + 1
-  from mine m where n.recipient = $1 and n.id between $2 and $3 and n.read_at is null
+  from mine m
+  where n.event_id = any(array(
+      select u.event_id from outbox.notification u
+      where u.recipient = any(array[$1::text]) and u.id between $2 and $3 and u.read_at is null
+      order by u.recipient, u.id
+    ))
+    and n.recipient = $1 and coalesce(n.read_at, 'infinity') = 'infinity'
   returning n.id
 ), counted as (
   select count(*) as changed from changed
@@ -47,9 +53,15 @@ async def read(conn: Connection, recipient: str, first: int, last: int) -> Read:
     return Read(row["unread"], row["version"], row["changed"])
 
 
+# no `exists`: it would lose the order, and with it the index that is the only way
 HAS = """
-select exists (select from outbox.notification where recipient = $1 and id = $2 and read_at is null)
-  or exists (select from outbox.notification where recipient = $1 and id = $2 and read_at is not null)
+select coalesce(
+  (select true from outbox.notification
+   where recipient = any(array[$1::text]) and id = $2 and read_at is null order by recipient limit 1),
+  (select true from outbox.notification
+   where recipient = any(array[$1::text]) and id = $2 and read_at is not null order by recipient limit 1),
+  false
+)
 """
 
 

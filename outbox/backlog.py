@@ -56,11 +56,19 @@ select
   coalesce((select extract(epoch from clock_timestamp() - min(e.created_at))::float8
     from outbox.cursor c, lateral (
       (select created_at from outbox.event e
-       where e.xid >= pg_snapshot_xmax(c.low) and (e.xid, e.id) > (c.at_xid, c.at_id) order by e.xid, e.id limit 1)
+       -- where the index is entered: by a comparison with (0, 0) it would be everything that the log keeps
+       where (e.xid, e.id) > (
+         greatest(c.at_xid, pg_snapshot_xmax(c.low)),
+         case when c.at_xid >= pg_snapshot_xmax(c.low) then c.at_id else 0 end
+       )
+       order by e.xid, e.id limit 1)
       union all
       select o.created_at from pg_snapshot_xip(c.low) x cross join lateral (
         select created_at from outbox.event e
-        where e.xid = x and (e.xid, e.id) > (c.at_xid, c.at_id) order by e.xid, e.id limit 1
+        where (e.xid, e.id) <= (x, 9223372036854775807) and (e.xid, e.id) > (
+          x, case when x < c.at_xid then 9223372036854775807 when x = c.at_xid then c.at_id else 0 end
+        )
+        order by e.xid, e.id limit 1
       ) o
     ) e where c.consumer = 'relay'), 0) as lag,
   coalesce((select extract(epoch from clock_timestamp() - min(xact_start))::float8 from pg_stat_activity

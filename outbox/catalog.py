@@ -1,7 +1,7 @@
 """The catalog: the event types and their texts, read once from a directory."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
@@ -18,6 +18,8 @@ from outbox.toml_table import Table
 __all__ = ["Catalog", "EventType", "Markup", "OnUnknown", "Part", "Text", "load"]
 
 FILE = "catalog.toml"
+MOST_WANTED = 1_000
+"""Words for a language that are remembered; what stands in somebody's profile may be any."""
 LONGEST_KEY = 200
 """Characters of a rendered `collapse_key`."""
 
@@ -32,9 +34,19 @@ class Catalog:
     default_language: str
     base_url: str | None = None
     """What a link that begins with a slash is put after."""
+    _nearest: dict[str | None, Language] = field(default_factory=dict, init=False, compare=False, repr=False)
+    """Languages by what was wanted: each message asks several times."""
 
     def language(self, wanted: str | None) -> Language:
         """Choose the nearest language that the catalog has: `ru-RU`, else `ru`, else the default."""
+        found = self._nearest.get(wanted)
+        if found is None:
+            found = self._find_language(wanted)
+            if len(self._nearest) < MOST_WANTED:
+                self._nearest[wanted] = found
+        return found
+
+    def _find_language(self, wanted: str | None) -> Language:
         key = language_key(wanted or "")
         found = self.languages.get(key) or self.languages.get(key.split("-")[0])
         return found or self.languages[language_key(self.default_language)]

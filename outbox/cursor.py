@@ -136,14 +136,21 @@ WINDOW = """(
   (select e.* from pg_snapshot_xip($1::text::pg_snapshot) x
    cross join lateral (
      select * from outbox.event e
-     where e.xid = x and (e.xid, e.id) > ($3::text::xid8, $4::bigint) order by e.id limit $5
+     where (e.xid, e.id) <= (x, 9223372036854775807) and (e.xid, e.id) > (
+       x, case when x < $3::text::xid8 then 9223372036854775807 when x = $3::text::xid8 then $4::bigint else 0 end
+     )
+     order by e.xid, e.id limit $5
    ) e
    where pg_visible_in_snapshot(x, $2::text::pg_snapshot)
    order by e.xid, e.id limit $5)
   union all
   (select e.* from outbox.event e
-   where e.xid >= pg_snapshot_xmax($1::text::pg_snapshot) and e.xid < pg_snapshot_xmax($2::text::pg_snapshot)
-     and (e.xid, e.id) > ($3::text::xid8, $4::bigint) and pg_visible_in_snapshot(e.xid, $2::text::pg_snapshot)
+   where (e.xid, e.id) > (
+       -- where the index is entered: by a comparison with (0, 0) it would be everything that the log keeps
+       greatest($3::text::xid8, pg_snapshot_xmax($1::text::pg_snapshot)),
+       case when $3::text::xid8 >= pg_snapshot_xmax($1::text::pg_snapshot) then $4::bigint else 0 end
+     )
+     and e.xid < pg_snapshot_xmax($2::text::pg_snapshot) and pg_visible_in_snapshot(e.xid, $2::text::pg_snapshot)
    order by e.xid, e.id limit $5)
 ) e
 """

@@ -60,15 +60,22 @@ LETTER = """
 select d.id as delivery_id, d.channel, d.recipient, d.reason, d.attempts, d.created_at as born_at,
   d.settled_at as died_at, d.expires_at, e.id as event_id, e.type, e.created_at as emitted_at, e.request_id,
   cardinality(e.recipients) as recipients, e.payload::text
-from outbox.delivery d join outbox.event e on e.id = d.event_id
+from outbox.delivery d cross join lateral (
+  select id, type, created_at, request_id, recipients, payload
+  from outbox.event e where e.id = any(array[d.event_id]) order by e.id limit 1
+) e
 where d.id = $1 and d.state = 'dead'
 """
 
 TRIED = """
-select ended_at, phase, outcome, reason, seconds, resent from outbox.attempt where delivery_id = $1 order by id
+select ended_at, phase, outcome, reason, seconds, resent from outbox.attempt
+where delivery_id = any(array[$1::bigint]) order by delivery_id, id
 """
 
-ACTED = "select acted_at, action, operator from outbox.operator_action where delivery_id = $1 order by id"
+ACTED = """
+select acted_at, action, operator from outbox.operator_action
+where delivery_id = any(array[$1::bigint]) order by delivery_id, id
+"""
 
 
 async def load(conn: Connection, delivery_id: int) -> DeadLetter | None:

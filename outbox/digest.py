@@ -20,10 +20,14 @@ select d.id, d.event_id, d.attempts, d.expires_at, d.reason, e.type, e.request_i
     false
   ) as fits
 from (
-  select id, event_id, attempts, expires_at, reason, state, row_number() over (order by id) as place
-  from outbox.delivery where lane_id = $1 and phase = 'open' and id > $2 order by id limit $3
+  select id, event_id, attempts, expires_at, reason, state, row_number() over (order by lane_id, id) as place
+  from outbox.delivery where lane_id = any(array[$1::bigint]) and phase = 'open' and id > $2
+  order by lane_id, id limit $3
 ) d
-left join outbox.event e on e.id = d.event_id
+left join lateral (
+  select type, request_id, traceparent, created_at, payload
+  from outbox.event e where e.id = any(array[d.event_id]) order by e.id limit 1
+) e on true
 order by d.id
 """
 
@@ -58,15 +62,16 @@ async def following(
 # behind the head of a lane whose lease holds: pending -> sending, all of them or none
 CARRY = """
 with held as materialized (
-  -- a lane that was given back keeps its token until the next claim
-  select id from outbox.lane where id = $1 and token = $2 and lease_until is not null for no key update
+  select id, lease_until from outbox.lane where id = $1 and token = $2 for no key update
 ),
 waiting as materialized (
-  select d.id from held join outbox.delivery d on d.lane_id = held.id
-  where d.id = any($3::bigint[]) and d.state = 'pending' for no key update of d
+  select d.id from outbox.delivery d
+  -- a lane that was given back keeps its token until the next claim
+  where exists (select from held where lease_until is not null)
+    and d.id = any($3::bigint[]) and d.lane_id is not distinct from $1 and d.state = 'pending' for no key update
 )
-update outbox.delivery d set state = 'sending' from waiting
-where d.id = waiting.id and (select count(*) from waiting) = cardinality($3::bigint[])
+update outbox.delivery d set state = 'sending'
+where d.id = any(array(select id from waiting)) and (select count(*) from waiting) = cardinality($3::bigint[])
 """
 
 

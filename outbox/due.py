@@ -24,14 +24,15 @@ class Due:
 # it cannot wait until they are over
 NEXT = """
 left join lateral (
-  select e.type,
+  select (select e.type from outbox.event e where e.id = any(array[d.event_id]) order by e.id limit 1) as type,
     case when d.reason = 'quiet_hours' and (
       select true from outbox.delivery u
       where u.lane_id = a.lane_id and u.phase = 'open' and u.state = 'pending'
         and (u.urgent or (u.expires_at > now() and u.expires_at <= d.due_at)) limit 1
     ) then now() else d.due_at end as due_at
-  from outbox.delivery d left join outbox.event e on e.id = d.event_id
-  where d.lane_id = a.lane_id and d.phase = 'open' and d.state = 'pending' order by d.id limit 1
+  from outbox.delivery d
+  where d.lane_id = any(array[a.lane_id]) and d.phase = 'open' and d.state = 'pending'
+  order by d.lane_id, d.id limit 1
 ) n on true
 """
 

@@ -22,6 +22,8 @@ CENTS = 2
 """Digits after the point that a currency unknown to Babel has at least."""
 MOST_DIGITS = 18
 """Digits after the point that a currency unknown to Babel has at most: wei."""
+SIGN = "¤"
+"""Stands for a currency's sign in the patterns of CLDR."""
 NO_BREAK_SPACE = "\u00a0"
 
 
@@ -53,8 +55,12 @@ def _money(locale: Locale, amount: object, currency: object) -> str:
     code = currency.strip().upper() if isinstance(currency, str) else ""
     if not CURRENCY.fullmatch(code):
         raise ValueError("not a currency code")
+    symbol, pattern = get_currency_symbol(code, locale), locale.currency_formats["standard"]
     # Babel writes "RUB978.00" for a currency whose sign the language has not: the code goes behind instead.
-    if get_currency_symbol(code, locale) != code:
+    if symbol != code:
+        if get_currency_precision(code) == CENTS and pattern.frac_prec == (CENTS, CENTS):
+            # what `format_currency` gives, which looks for the currency's name first: half of its time
+            return str(pattern.apply(value, locale)).replace(SIGN, symbol)
         return str(format_currency(value, code, locale=locale))
     digits = "0" * CENTS + "#" * (MOST_DIGITS - CENTS)
     if code in locale.currencies:

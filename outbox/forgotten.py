@@ -37,7 +37,9 @@ async def since(conn: Connection, recipient: str) -> datetime | None:
 AMONG = """
 select p.recipient, f.forgotten_at
 from unnest($1::text[]) p (recipient)
-join outbox.forgotten f on f.digest = outbox.digest_of(p.recipient)
+cross join lateral (
+  select forgotten_at from outbox.forgotten f where f.digest = outbox.digest_of(p.recipient) limit 1
+) f
 """
 
 

@@ -25,7 +25,8 @@ async def lock(conn: Connection, lanes: Sequence[int]) -> dict[int, int]:
     return {row["id"]: row["token"] for row in await conn.fetch(LOCK, lanes)}
 
 
-@dataclass(frozen=True, slots=True)
+# not frozen: with so many fields it would take three times as long to make, and each message makes one
+@dataclass(slots=True, unsafe_hash=True)
 class Claimed:
     """The head delivery of a leased lane, with what it takes to send it."""
 
@@ -79,41 +80,52 @@ with due as materialized (
 ),
 held as (
   update outbox.lane l set due_at = null, lease_until = now() + $5::interval, token = l.token + 1
-  from due where l.id = due.id
+  where l.id = any(array(select id from due))
   returning l.id, l.token, l.recipient, l.urgent, l.paced_until <= now() as in_pace
 ),
 head as materialized (
-  select held.id as lane_id, d.id
+  select held.*, d.id as delivery_id
   from held cross join lateral (
     select id from outbox.delivery d
-    where d.lane_id = held.id and d.phase = 'open' and d.state = 'pending' order by d.id limit 1
+    where d.lane_id = any(array[held.id]) and d.phase = 'open' and d.state = 'pending' order by d.lane_id, d.id limit 1
   ) d
 ),
 sending as (
-  update outbox.delivery d set state = 'sending' from head where d.id = head.id and d.state = 'pending'
-  returning d.id, d.lane_id, d.event_id, d.attempts, d.expires_at, d.reason, d.due_at
+  update outbox.delivery d set state = 'sending' from head
+  where d.id = any(array[head.delivery_id]) and d.state = 'pending'
+  returning d.id, d.lane_id, d.event_id, d.attempts, d.expires_at, d.reason, d.due_at,
+    head.token, head.recipient, head.urgent, head.in_pace
 )
-select held.id as lane_id, held.token, s.id as delivery_id, s.event_id, held.recipient, s.attempts, s.expires_at,
+select s.lane_id, s.token, s.id as delivery_id, s.event_id, s.recipient, s.attempts, s.expires_at,
   e.type, e.payload::text, e.request_id, e.created_at as emitted_at, coalesce(r.language, r.locale) as locale,
-  t.chat_id, t.thread_id, now() as claimed_at, s.reason, t.state as link_state, t.fault as link_fault, held.in_pace,
-  held.urgent,
+  t.chat_id, t.thread_id, now() as claimed_at, s.reason, t.state as link_state, t.fault as link_fault, s.in_pace,
+  s.urgent,
   case when r.quiet <> 'off' then json_build_array(
     -- held until later and here all the same: something behind it cannot wait, so it goes without a sound
     case when s.reason = 'quiet_hours' and s.due_at > now() then 'silent' else r.quiet end,
     r.quiet_from, r.quiet_until, coalesce(r.zone, r.timezone)
   )::text end as quiet,
   e.traceparent
-from held
-left join sending s on s.lane_id = held.id
-left join outbox.event e on e.id = s.event_id
+from sending s
+left join lateral (
+  select type, payload, request_id, created_at, traceparent
+  from outbox.event e where e.id = any(array[s.event_id]) order by e.id limit 1
+) e on true
 left join lateral (
   select locale, timezone, language, zone, quiet, quiet_from, quiet_until from outbox.recipient r
-  where r.recipient = held.recipient limit 1
+  where r.recipient = s.recipient limit 1
 ) r on true
 left join lateral (
   select chat_id, thread_id, state, fault from outbox.telegram_link t
-  where t.recipient = held.recipient and t.unlinked_at is null limit 1
+  where t.recipient = any(array[s.recipient]) and t.unlinked_at is null order by t.recipient limit 1
 ) t on true
+union all
+-- those whose head was settled between the snapshot and the lock
+select held.id, held.token, null, null, held.recipient, null, null, null, null, null, null, null, null, null, now(),
+  null, null, null, held.in_pace, held.urgent, null, null
+from held
+where (select count(*) from sending) < (select count(*) from held)
+  and held.id <> all(array(select lane_id from sending))
 """
 
 
@@ -159,7 +171,7 @@ update outbox.lane l set
 from unnest($1::bigint[], $2::bigint[]) a (lane_id, token)
 """,
         """
-where l.id = a.lane_id and l.token = a.token
+where l.id = any(array[a.lane_id]) and l.token = a.token
 returning coalesce(l.due_at = l.ready_at and l.due_at > now(), false) as paced
 """,
     )
@@ -182,7 +194,7 @@ update outbox.lane l set
   paced_until = greatest(now(), paced_until) + a.every,
   ready_at = greatest(now(), paced_until) + a.every * (2 - a.burst)
 from unnest($1::bigint[], $2::bigint[], $3::interval[], $4::integer[]) a (lane_id, token, every, burst)
-where l.id = a.lane_id and l.token = a.token
+where l.id = any(array[a.lane_id]) and l.token = a.token
 """
 
 
@@ -204,7 +216,7 @@ with ended as materialized (
   select id from outbox.lane where lease_until <= now() order by lease_until limit $1 for update skip locked
 )
 update outbox.lane l set lease_until = now() + $2::interval, token = l.token + 1
-from ended where l.id = ended.id
+where l.id = any(array(select id from ended))
 returning l.id as lane_id, l.token, l.recipient
 """
 
@@ -213,8 +225,14 @@ select a.lane_id, a.token, d.id as delivery_id, d.event_id, d.recipient, d.attem
   e.type, e.payload::text, e.request_id, e.created_at as emitted_at, null, null::bigint, null::bigint,
   now() as claimed_at, null, null, null, true, false, null, e.traceparent
 from unnest($1::bigint[], $2::bigint[]) a (lane_id, token)
-join outbox.delivery d on d.lane_id = a.lane_id and d.phase = 'open' and d.state = 'sending'
-join outbox.event e on e.id = d.event_id
+cross join lateral (
+  select * from outbox.delivery d
+  where d.lane_id = any(array[a.lane_id]) and d.phase = 'open' and d.state = 'sending' order by d.lane_id, d.id
+) d
+cross join lateral (
+  select type, payload, request_id, created_at, traceparent
+  from outbox.event e where e.id = any(array[d.event_id]) order by e.id limit 1
+) e
 """
 
 

@@ -9,9 +9,10 @@ from jinja2 import Template
 
 from outbox.error import CatalogError
 from outbox.event_type import EventType
+from outbox.markup import Markup
 from outbox.own_catalog import OwnCatalog
 from outbox.template import BadPayloadError, BadTemplateError, Sandbox, render
-from outbox.text import Part, Texts
+from outbox.text import Part, Texts, write
 from outbox.toml_table import Table
 
 LONGEST_CATEGORY = 40
@@ -99,8 +100,14 @@ def _read_texts(language: str, table: Table, known: EventType, sandbox: Sandbox)
             raise table.fault(str(fault), part) from None
     for part, field in ((Part.LINK, known.link), (Part.COLLAPSE_KEY, known.collapse_key)):
         if field is not None:
+            sources[part] = field
             templates[part] = _compile_field(known.name, part, field, sandbox)
-    return Texts(known.name, language, MappingProxyType(templates))
+    constant = {
+        part: {markup: write(render(templates[part], {}), markup) for markup in Markup}
+        for part, source in sources.items()
+        if sandbox.is_constant(source)
+    }
+    return Texts(known.name, language, MappingProxyType(templates), MappingProxyType(constant))
 
 
 def _compile_field(type_: str, part: Part, source: str, sandbox: Sandbox) -> Template:

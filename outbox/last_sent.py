@@ -10,8 +10,8 @@ much."""
 
 LAST_SENT = """
 select d.settled_at from outbox.delivery d
-where d.id > (select max(id) from outbox.delivery) - $2
-  and d.lane_id = (select id from outbox.lane where channel = 'telegram' and recipient = $1)
+where d.id > (select id from outbox.delivery order by id desc limit 1) - $2
+  and d.lane_id is not distinct from (select id from outbox.lane where channel = 'telegram' and recipient = $1)
   and d.state = 'sent'
 order by d.id desc limit 1
 """

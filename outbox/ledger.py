@@ -10,14 +10,11 @@ MERGE = """
 with page as materialized (
   select id, events, routing, relayed_at from outbox.batch
   where id > $1 and relayed_at < now() - interval '1 hour' order by id limit $2 for update skip locked
-), minute as materialized (
-  select min(id) as id, array_agg(id) as ids, min(relayed_at) as relayed_at
-  from page group by routing, date_trunc('minute', relayed_at) having count(*) > 1
 ), merged as materialized (
-  select m.id, m.ids, m.relayed_at, (
-    select range_agg(r) from page p cross join lateral unnest(p.events) r where p.id = any(m.ids)
-  ) as events
-  from minute m
+  -- PostgreSQL 14 has no sum of multiranges
+  select min(p.id) as id, array_agg(distinct p.id) as ids, min(p.relayed_at) as relayed_at, range_agg(r) as events
+  from page p cross join lateral unnest(p.events) r
+  group by p.routing, date_trunc('minute', p.relayed_at) having count(distinct p.id) > 1
 ), gone as (
   delete from outbox.batch b using merged m where b.id = any(m.ids) and b.id <> m.id
 )

@@ -59,7 +59,7 @@ class Link:
 
 OF_CHAT = """
 select id, recipient, chat_id, thread_id, state, linked_at, state_at from outbox.telegram_link
-where chat_id = $1 and unlinked_at is null
+where chat_id = any(array[$1::bigint]) and unlinked_at is null order by chat_id
 """
 
 
@@ -71,7 +71,7 @@ async def of_chat(conn: Connection, chat_id: int) -> Link | None:
 
 OF_RECIPIENT = """
 select id, recipient, chat_id, thread_id, state, linked_at, state_at from outbox.telegram_link
-where recipient = $1 and unlinked_at is null
+where recipient = any(array[$1::text]) and unlinked_at is null order by recipient
 """
 
 
@@ -83,7 +83,8 @@ async def of_recipient(conn: Connection, recipient: str) -> Link | None:
 
 LIST = """
 select id, recipient, chat_id, thread_id, state, linked_at, state_at from outbox.telegram_link
-where unlinked_at is null and id > $1 and ($2::text is null or state = $2) order by id limit $3
+where id > $1 and case when unlinked_at is not null then false when $2::text is null then true else state = $2 end
+order by id limit $3
 """
 
 

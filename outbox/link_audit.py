@@ -98,7 +98,8 @@ async def note(conn: Connection, changes: Sequence[Changed], how: How, operator:
 
 
 AUDIT = """
-select link_id, changed_at, change, how, operator from outbox.link_audit where recipient = $1 order by id
+select link_id, changed_at, change, how, operator from outbox.link_audit
+where recipient = any(array[$1::text]) order by recipient, id
 """
 
 

@@ -14,12 +14,14 @@ with page as materialized (
   select id from outbox.telegram_link where id > $1 order by id limit $2
 ),
 ended as materialized (
-  select t.id, t.recipient from page p join outbox.telegram_link t on t.id = p.id
-  where t.unlinked_at <= $3 for update of t skip locked
+  select id, recipient from outbox.telegram_link
+  where id = any(array(select id from page)) and unlinked_at <= $3 for update skip locked
 ),
 told as materialized (
-  select a.id from ended e join outbox.link_audit a on a.recipient = e.recipient and a.link_id = e.id
-  for update of a skip locked
+  select a.id from ended e cross join lateral (
+    select id from outbox.link_audit a
+    where a.recipient = any(array[e.recipient]) and a.link_id = e.id order by a.recipient for update skip locked
+  ) a
 ),
 unheard as (
   delete from outbox.link_audit where id = any(array(select id from told))
@@ -37,7 +39,8 @@ with page as materialized (
 ),
 gone as (
   delete from outbox.binding_request b using page p
-  where p.expires_at <= $3 and b.recipient = p.recipient and b.token_hash = p.token_hash returning b.recipient
+  where p.expires_at <= $3 and b.recipient = any(array[p.recipient]) and b.token_hash = any(array[p.token_hash])
+  returning b.recipient
 )
 select (select max(recipient) from page) as last, (select count(*) from gone) as gone
 """

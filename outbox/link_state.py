@@ -52,9 +52,12 @@ update outbox.telegram_link t set
 from (
   select a.*, t.id, a.after = interval '0' or (t.fault = a.fault and t.fault_since <= now() - a.after) as believed
   from unnest($1::text[], $2::text[], $3::text[], $4::interval[]) as a (recipient, fault, state, after)
-  join outbox.telegram_link t on t.recipient = a.recipient and t.unlinked_at is null
+  cross join lateral (
+    select id, fault, fault_since from outbox.telegram_link t
+    where t.recipient = any(array[a.recipient]) and t.unlinked_at is null order by t.recipient limit 1
+  ) t
 ) a
-where t.id = a.id
+where t.id = any(array[a.id])
 returning t.id, t.recipient, t.state, a.believed is true as believed, t.state_at = now() as changed
 """
 
@@ -78,8 +81,13 @@ async def refuse(conn: Connection, refusals: Sequence[Refusal]) -> dict[str, Lin
 CLEAR = """
 update outbox.telegram_link t set
   state = 'active', state_at = case when state = 'active' then state_at else now() end, fault = null, fault_since = null
-from unnest($1::text[]) as a (recipient)
-where t.recipient = a.recipient and t.unlinked_at is null
+where t.id = any(array(
+  select o.id from unnest($1::text[]) a (recipient)
+  cross join lateral (
+    select t.id from outbox.telegram_link t
+    where t.recipient = any(array[a.recipient]) and t.unlinked_at is null order by t.recipient limit 1
+  ) o
+)) and coalesce(t.unlinked_at, 'infinity') = 'infinity'
 returning t.id, t.recipient, t.state_at = now() as changed
 """
 
@@ -106,13 +114,17 @@ async def restore(conn: Connection, within: timedelta) -> int:
     return len(rows)
 
 
-WHOSE = "select id, recipient from outbox.telegram_link where chat_id = $1 and unlinked_at is null"
+WHOSE = """
+select id, recipient from outbox.telegram_link
+where chat_id = any(array[$1::bigint]) and unlinked_at is null order by chat_id
+"""
 
 # active -> blocked | unreachable | suspended. Telegram tells whole seconds: what has happened in the second of the
 # link may have happened before it.
 CLOSE = """
-update outbox.telegram_link set state = $2, state_at = $3, fault = null, fault_since = null
-where id = $1 and unlinked_at is null and state = 'active' and linked_at < $3 and state_at <= $3
+update outbox.telegram_link t set state = $2, state_at = $3, fault = null, fault_since = null
+where id = $1 and coalesce(t.unlinked_at, 'infinity') = 'infinity' and state = 'active'
+  and linked_at < $3 and state_at <= $3
 returning true
 """
 
@@ -135,8 +147,12 @@ async def closed(conn: Connection, chat_id: int, state: LinkState, at: datetime)
 # blocked | unreachable | suspended -> active. A send's refusal is recorded later than it was made, so only what
 # Telegram has told by itself (without a fault) can be newer than this.
 OPEN = """
-update outbox.telegram_link set state = 'active', state_at = greatest(state_at, $2), fault = null, fault_since = null
-where chat_id = $1 and unlinked_at is null and state <> 'active' and (fault is not null or state_at <= $2)
+update outbox.telegram_link t set state = 'active', state_at = greatest(state_at, $2), fault = null, fault_since = null
+where id = any(array(
+  select o.id from outbox.telegram_link o
+  where o.chat_id = any(array[$1::bigint]) and o.unlinked_at is null order by o.chat_id limit 1
+)) and chat_id = $1 and coalesce(t.unlinked_at, 'infinity') = 'infinity' and state <> 'active'
+  and (fault is not null or state_at <= $2)
 returning id, recipient
 """
 

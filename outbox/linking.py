@@ -95,15 +95,34 @@ def _latest(wanted: Sequence[Wanted]) -> list[Wanted]:
 
 LOCK_LINKING = "select pg_advisory_xact_lock($1)"
 
-# every link that names one of these recipients or chats
-TOUCHED = """
-select id, recipient, chat_id from outbox.telegram_link
-where unlinked_at is null and id in (
-  select t.id from unnest($1::text[]) r join outbox.telegram_link t on t.recipient = r and t.unlinked_at is null
-  union all
-  select t.id from unnest($2::bigint[]) c join outbox.telegram_link t on t.chat_id = c and t.unlinked_at is null
-)
+# the links of recipients $1
+THEIRS = """
+  select o.id, o.state, o.thread_id, a.place from unnest($1::text[]) with ordinality a (recipient, place)
+  cross join lateral (
+    select id, state, thread_id from outbox.telegram_link t
+    where t.recipient = any(array[a.recipient]) and t.unlinked_at is null order by t.recipient limit 1
+  ) o
 """
+
+# every link that names one of these recipients or chats
+TOUCHED = THEIRS.join(
+    (
+        """
+select id, recipient, chat_id from outbox.telegram_link t
+where id = any(array(
+  select id from (""",
+        """
+  ) theirs
+  union all
+  select o.id from unnest($2::bigint[]) a (chat_id)
+  cross join lateral (
+    select id from outbox.telegram_link t
+    where t.chat_id = any(array[a.chat_id]) and t.unlinked_at is null order by t.chat_id limit 1
+  ) o
+)) and coalesce(t.unlinked_at, 'infinity') = 'infinity'
+""",
+    )
+)
 
 LOCK_TOUCHED = TOUCHED + "order by id for no key update"
 
@@ -162,8 +181,8 @@ def _tell(
 
 # a link -> none; a transaction that has waited for the one that linked began before it
 END = """
-update outbox.telegram_link set unlinked_at = greatest(now(), linked_at)
-where id = any($1::bigint[]) and unlinked_at is null
+update outbox.telegram_link t set unlinked_at = greatest(now(), linked_at)
+where id = any($1::bigint[]) and coalesce(t.unlinked_at, 'infinity') = 'infinity'
 returning id, recipient
 """
 
@@ -175,23 +194,33 @@ async def _displace(conn: Connection, links: Sequence[Touched], how: How, operat
 
 
 # whatever its state -> active. It counts as news also of an open chat: what Telegram has told of it before is old.
-REOPEN = """
+REOPEN = THEIRS.join(
+    (
+        """
 update outbox.telegram_link t set
-  thread_id = coalesce(a.thread_id, t.thread_id), state = 'active', state_at = now(), fault = null, fault_since = null
-from unnest($1::text[], $2::bigint[]) a (recipient, thread_id)
-join outbox.telegram_link old on old.recipient = a.recipient and old.unlinked_at is null
-where t.id = old.id
+  thread_id = coalesce(($2::bigint[])[old.place], t.thread_id), state = 'active', state_at = now(), fault = null,
+  fault_since = null
+from (""",
+        """) old
+where t.id = any(array[old.id])
 returning t.id, t.recipient, old.state, t.thread_id is distinct from old.thread_id as turned
-"""
+""",
+    )
+)
 
 # the topic that messages go to, and nothing else
-TURN = """
-update outbox.telegram_link t set thread_id = a.thread_id
-from unnest($1::text[], $2::bigint[]) a (recipient, thread_id)
-where t.recipient = a.recipient and t.unlinked_at is null and t.thread_id is distinct from a.thread_id
-  and a.thread_id is not null
+TURN = THEIRS.join(
+    (
+        """
+update outbox.telegram_link t set thread_id = ($2::bigint[])[old.place]
+from (""",
+        """) old
+where t.id = any(array[old.id]) and coalesce(t.unlinked_at, 'infinity') = 'infinity'
+  and t.thread_id is distinct from ($2::bigint[])[old.place] and ($2::bigint[])[old.place] is not null
 returning t.id, t.recipient, 'active' as state, true as turned
-"""
+""",
+    )
+)
 
 
 async def _renew(
@@ -241,12 +270,18 @@ async def _give_up(conn: Connection, lanes: Sequence[int]) -> Counter[int]:
 
 
 # the chat that a link names moves: a group became a supergroup
-MIGRATE = """
-update outbox.telegram_link t set chat_id = a.chat_id
-from unnest($1::text[], $2::bigint[]) a (recipient, chat_id)
-where t.recipient = a.recipient and t.unlinked_at is null and t.chat_id <> a.chat_id
+MIGRATE = THEIRS.join(
+    (
+        """
+update outbox.telegram_link t set chat_id = ($2::bigint[])[old.place]
+from (""",
+        """) old
+where t.id = any(array[old.id]) and coalesce(t.unlinked_at, 'infinity') = 'infinity'
+  and t.chat_id <> ($2::bigint[])[old.place]
 returning t.id, t.recipient
-"""
+""",
+    )
+)
 
 
 class Migrated(NamedTuple):

@@ -59,7 +59,8 @@ with page as materialized (
 ),
 gone as (
   delete from outbox.live_message m using page p
-  where m.lane_id = p.lane_id and m.key = p.key and p.sent_at <= now() - $4::interval and m.sent_at = p.sent_at
+  where m.lane_id = any(array[p.lane_id]) and m.key = p.key
+    and p.sent_at <= now() - $4::interval and m.sent_at = p.sent_at
 )
 select lane_id, key from page order by lane_id desc, key desc limit 1
 """

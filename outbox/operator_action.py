@@ -158,7 +158,11 @@ NOTE = "insert into outbox.operator_action (delivery_id, action, operator) selec
 # the last attempt of each may have arrived, and it is sent again
 MARK_RESENT = """
 update outbox.attempt set resent = true
-where id in (select max(id) from outbox.attempt where delivery_id = any($1::bigint[]) group by delivery_id)
+where id = any(array(
+  select a.id from unnest($1::bigint[]) d (id) cross join lateral (
+    select a.id from outbox.attempt a where a.delivery_id = any(array[d.id]) order by a.delivery_id, a.id desc limit 1
+  ) a
+))
 """
 
 CLEAR_EXPIRY = "update outbox.delivery set expires_at = null where id = any($1::bigint[]) and expires_at is not null"

@@ -1,4 +1,8 @@
-"""How the planner is to plan our statements: said of each session, or of each transaction behind a pooler."""
+"""How the planner is to plan our statements: said of each session, or of each transaction behind a pooler.
+
+The settings alone do not keep a plan from being wrong. Each look-up is written so that one index is the only way,
+whatever the planner believes of the tables: docs/decisions/0028-one-way-for-each-look-up.md has the forms.
+"""
 
 from collections.abc import Mapping
 

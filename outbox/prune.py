@@ -162,7 +162,9 @@ select e.id,
   end,
   c.behind, d.rows, n.rows, n.unread
 from unnest($1::bigint[]) a (id)
-cross join lateral (select id, xid, recipients from outbox.event where id = a.id limit 1) e
+cross join lateral (
+  select id, xid, recipients from outbox.event where id = any(array[a.id]) order by id limit 1
+) e
 left join lateral (select b.relayed_at from outbox.batch b where b.events @> a.id limit 1) r on true
 cross join lateral (
   select coalesce(bool_or(c.consumer = 'relay'), false) as relay,
@@ -217,11 +219,11 @@ LOCK_INBOXES = """
 select from outbox.inbox i
 where i.recipient = any(array(
   select n.recipient from unnest($1::bigint[]) a (id)
-  join outbox.event e on e.id = a.id
-  cross join unnest(e.recipients) p (recipient)
+  cross join lateral (select recipients from outbox.event where id = any(array[a.id]) order by id limit 1) e
+  cross join lateral unnest(e.recipients) p (recipient)
   cross join lateral (
     select n.recipient, n.read_at from outbox.notification n
-    where n.recipient = p.recipient and n.event_id = e.id limit 1
+    where n.recipient = p.recipient and n.event_id = a.id limit 1
   ) n
   where n.read_at is null
 ))
@@ -246,16 +248,18 @@ REMOVE_NOTIFICATIONS = """
 with gone as (
   delete from outbox.notification n
   using (
-    select e.id, p.recipient from unnest($1::bigint[]) a (id)
-    join outbox.event e on e.id = a.id cross join unnest(e.recipients) p (recipient)
+    select a.id, p.recipient from unnest($1::bigint[]) a (id)
+    cross join lateral (select recipients from outbox.event where id = any(array[a.id]) order by id limit 1) e
+    cross join lateral unnest(e.recipients) p (recipient)
+    offset 0 -- one thing that has both: else only the one that it begins with may be looked up
   ) w
-  where n.recipient = w.recipient and n.event_id = w.id
+  where n.event_id = any(array[w.id]) and n.recipient = w.recipient
   returning n.recipient, n.read_at
 ), counted as (
   select recipient, count(*) as unread from gone where read_at is null group by recipient
 )
 update outbox.inbox i set unread = greatest(0, i.unread - c.unread), version = i.version + c.unread
-from counted c where i.recipient = c.recipient
+from counted c where i.recipient = any(array[c.recipient])
 """
 
 # attempts and what operators did go with them
@@ -264,8 +268,16 @@ REMOVE_DELIVERIES = "delete from outbox.delivery where event_id = any($1::bigint
 GONE = "(select range_agg(int8range(id, id, '[]')) from unnest($1::bigint[]) id)"
 OF_BATCHES = " where b.events && " + GONE
 # first, in a statement of its own: whoever else takes events out of the same batch leaves another rest
-LOCK_BATCHES = "select from outbox.batch b" + OF_BATCHES + " order by b.id for update"
+LOCK_BATCHES = OF_BATCHES.join(
+    ("select from outbox.batch where id = any(array(select b.id from outbox.batch b", ")) order by id for update")
+)
 # not `<@`: the index would judge by the space between an event and the next, too
 REMOVE_BATCHES = OF_BATCHES.join(("delete from outbox.batch b", " and isempty(b.events - " + GONE + ")"))
 REMOVE_RELAYED = GONE.join(("update outbox.batch b set events = b.events - ", OF_BATCHES))
-REMOVE_EVENTS = "delete from outbox.event where id = any($1::bigint[])"
+# by place, for whoever removes them has locked them: by id an empty table offers the index (xid, id), too
+REMOVE_EVENTS = """
+delete from outbox.event where ctid = any(array(
+  select e.ctid from unnest($1::bigint[]) a (id)
+  cross join lateral (select ctid from outbox.event where id = any(array[a.id]) order by id limit 1) e
+))
+"""

@@ -18,7 +18,8 @@ from outbox.own_event import OwnEvent
 NO_TIME = timedelta(0)
 
 
-@dataclass(frozen=True, slots=True)
+# not frozen: with so many fields it would take three times as long to make, and each message makes one
+@dataclass(slots=True)
 class Finish:
     """The end of one attempt: what came of it, what was decided, and what it says about the chat."""
 
@@ -84,7 +85,7 @@ update outbox.delivery d set
   settled_at = case when a.state <> 'pending' then now() end
 from unnest($1::bigint[], $2::text[], $3::text[], $4::integer[], $5::interval[], $6::bigint[], $7::real[])
   as a (delivery_id, state, reason, attempts, delay, message_id, seconds)
-where d.id = a.delivery_id and d.state = 'sending'
+where d.id = any(array[a.delivery_id]) and d.state = 'sending'
 returning d.id
 """
 

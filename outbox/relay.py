@@ -53,8 +53,10 @@ or exists (select from outbox.waiting w where w.reason = 'scheduled' and w.due_a
 or exists (select from outbox.waiting w where w.reason = 'unrouted') and (
   not exists (select from outbox.route r where r.routing = $1)
   or exists (
-    select from outbox.route r
-    cross join lateral (select from outbox.waiting w where w.reason = 'unrouted' and w.type = r.type limit 1) w
+    select from outbox.route r cross join lateral (
+      select from outbox.waiting w
+      where w.reason = 'unrouted' and w.type = any(array[r.type]) order by w.type limit 1
+    ) w
     where r.routing = $1
   )
 ) and $1 <> 0

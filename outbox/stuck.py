@@ -58,7 +58,10 @@ with stuck as (
   select d.id, d.lane_id, d.event_id, e.type, e.request_id, e.traceparent, d.channel, d.recipient, d.reason,
     d.attempts, d.settled_at,
     extract(epoch from now() - d.settled_at)::float8 as age_seconds, coalesce(d.expires_at <= now(), false) as late
-  from outbox.delivery d join outbox.event e on e.id = d.event_id
+  from outbox.delivery d cross join lateral (
+    select type, request_id, traceparent
+    from outbox.event e where e.id = any(array[d.event_id]) order by e.id limit 1
+  ) e
   where d.phase = 'stuck' and d.state = $1
     and ($2::bigint[] is null or d.id = any($2)) and ($3::text is null or e.type = $3)
     and ($4::text is null or d.recipient = $4) and ($5::text is null or d.reason = $5)

@@ -5,8 +5,9 @@ escaped, nothing can mark a value as safe, and there is neither a call nor an op
 the time and memory of a rendering stay bounded by the sizes of template and payload.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from functools import partial
+from typing import Any
 
 from babel import Locale
 from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError, Undefined, UndefinedError, nodes
@@ -90,6 +91,16 @@ class Sandbox(ImmutableSandboxedEnvironment):
         except TemplateSyntaxError as fault:
             raise BadTemplateError(f"line {fault.lineno}: {fault.message}") from None
 
+    def make_globals(self, _given: MutableMapping[str, Any] | None) -> MutableMapping[str, Any]:
+        """Give a template no names but its payload's; Jinja's own look through nothing takes longer than most texts."""
+        return {}
+
+    def is_constant(self, source: str) -> bool:
+        """Tell whether a template says the same with every payload."""
+        return all(
+            isinstance(node, nodes.Output | nodes.TemplateData) for node in self.parse(source).find_all(nodes.Node)
+        )
+
     def getattr(self, obj: object, attribute: str) -> object:
         """Read a field of a JSON object; nothing else in a payload has any."""
         if isinstance(obj, LoopContext):
@@ -127,7 +138,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
             yield f'line {node.lineno}: "plural" takes {counts} words in this language'
 
 
-def render(template: Template, payload: Mapping[str, object]) -> str:
+def render(template: Template, payload: Mapping[str, Any]) -> str:
     """Render to HTML.
 
     Raises:
@@ -135,7 +146,9 @@ def render(template: Template, payload: Mapping[str, object]) -> str:
 
     """
     try:
-        return template.render(payload)
+        # `Template.render` copies the payload first
+        context = template.new_context(payload, shared=True)  # type: ignore[arg-type] # only read
+        return "".join(template.root_render_func(context))
     except MissingFieldError as fault:
         field = fault.field
     except FAULTS:

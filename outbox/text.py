@@ -1,7 +1,7 @@
 """The texts of one event type in one language, and what they become with a payload."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from jinja2 import Template
@@ -58,6 +58,8 @@ class Texts:
     type: str
     language: str
     templates: Mapping[Part, Template]
+    constant: Mapping[Part, Mapping[Markup, str]] = field(default_factory=dict)
+    """What those parts become that no payload changes."""
 
     def render(self, part: Part, payload: Mapping[str, object], markup: Markup = Markup.PLAIN) -> str | None:
         """Render one part; None where the type has no such part.
@@ -66,13 +68,19 @@ class Texts:
             TemplateFault: the payload lacks a field, or has a value that cannot be shown.
 
         """
+        said = self.constant.get(part)
+        if said is not None:
+            return said[markup]
         template = self.templates.get(part)
         if template is None:
             return None
         try:
-            html = render(template, payload)
+            return write(render(template, payload), markup)
         except BadPayloadError as fault:
-            field = fault.field
-        else:
-            return html.strip() if markup is Markup.HTML else to_plain(html).strip()
-        raise TemplateFault(self.type, self.language, part, field)
+            missing = fault.field
+        raise TemplateFault(self.type, self.language, part, missing)
+
+
+def write(html: str, markup: Markup) -> str:
+    """Write what was rendered with tags or without."""
+    return html.strip() if markup is Markup.HTML else to_plain(html).strip()

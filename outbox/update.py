@@ -45,7 +45,7 @@ delete from outbox.telegram_update t using (
   select bot_id, update_id from outbox.telegram_update where handled_at < now() - $1::interval
   order by handled_at limit $2 for update skip locked
 ) old
-where t.bot_id = old.bot_id and t.update_id = old.update_id
+where t.bot_id = any(array[old.bot_id]) and t.update_id = old.update_id
 """
 
 

@@ -21,7 +21,13 @@ class GivenUp:
     """Deliveries that waited for it."""
 
 
-LANES = "select recipient, id from outbox.lane where channel = $1 and recipient = any($2::text[])"
+LANES = """
+select l.recipient, l.id from unnest($2::text[]) a (recipient)
+cross join lateral (
+  select recipient, id from outbox.lane
+  where channel = any(array[$1::text]) and recipient = a.recipient order by channel limit 1
+) l
+"""
 
 
 async def lock_lanes(conn: Connection, channel: Channel, recipients: Collection[str]) -> dict[str, int]:
@@ -50,9 +56,9 @@ async def lock_lanes_of(conn: Connection, recipient: str) -> dict[Channel, int]:
 
 # pending -> skipped: all that waits behind a chat that cannot be written to
 SKIP = """
-update outbox.delivery d set state = 'skipped', reason = a.reason, settled_at = now()
-from unnest($1::bigint[], $2::text[]) a (lane_id, reason)
-where d.lane_id = a.lane_id and d.phase = 'open' and d.state = 'pending'
+update outbox.delivery d set
+  state = 'skipped', reason = ($2::text[])[array_position($1::bigint[], d.lane_id)], settled_at = now()
+where d.lane_id = any($1::bigint[]) and d.phase = 'open' and d.state = 'pending'
 returning d.lane_id
 """
 
@@ -66,9 +72,8 @@ async def skip(conn: Connection, reasons: Mapping[int, str]) -> Counter[int]:
 # pending -> skipped: what the person does not want any more
 SKIP_TYPES = """
 update outbox.delivery d set state = 'skipped', reason = $3, settled_at = now()
-from outbox.event e
 where d.lane_id = any($1::bigint[]) and d.phase = 'open' and d.state = 'pending'
-  and e.id = d.event_id and e.type = any($2::text[])
+  and (select e.type from outbox.event e where e.id = any(array[d.event_id]) order by e.id limit 1) = any($2::text[])
 returning d.id
 """
 

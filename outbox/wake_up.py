@@ -36,14 +36,15 @@ update outbox.lane l set
     when l.due_at is null then greatest(now(), l.ready_at)
     when l.due_at > now() and (a.urgent or (a.expires_at > now() and a.expires_at <= l.due_at)) and (
       select d.reason from outbox.delivery d
-      where d.lane_id = a.lane_id and d.phase = 'open' and d.state = 'pending' order by d.id limit 1
+      where d.lane_id = any(array[a.lane_id]) and d.phase = 'open' and d.state = 'pending'
+      order by d.lane_id, d.id limit 1
     ) = 'quiet_hours' then greatest(now(), l.ready_at)
     else l.due_at
   end,
   head_type = case when l.due_at is null and l.lease_until is null then a.head_type else l.head_type end,
   urgent = l.urgent or a.urgent
 from unnest($1::bigint[], $2::text[], $3::boolean[], $4::timestamptz[]) a (lane_id, head_type, urgent, expires_at)
-where l.id = a.lane_id and (
+where l.id = any(array[a.lane_id]) and (
   (l.due_at is null and l.lease_until is null) or (a.urgent and not l.urgent)
   or (l.due_at > now() and a.expires_at <= l.due_at)
 )
@@ -82,7 +83,7 @@ update outbox.lane l set
 from unnest($1::bigint[]) a (lane_id)
 """,
         """
-where l.id = a.lane_id
+where l.id = any(array[a.lane_id])
 """,
     )
 )

@@ -42,13 +42,11 @@ class Rule:
 
 def classify(answer: Answer, jitter: float = 0.0) -> Verdict:
     """Judge one answer; `jitter` from 0 to 1 is the share of the largest spread of a flood wait."""
-    rule = rule_for(answer)
+    verdict = rule_for(answer).make(answer, jitter)
+    if isinstance(answer, Taken):
+        return verdict
     status = answer.status if isinstance(answer, Refused | Undecodable) else None
-    return replace(
-        rule.make(answer, jitter),
-        status=200 if isinstance(answer, Taken) else status,
-        phase=phase_of(answer),
-    )
+    return replace(verdict, status=status, phase=phase_of(answer))
 
 
 def rule_for(answer: Answer) -> Rule:
@@ -107,7 +105,7 @@ def _always(  # noqa: PLR0913 (what a row can say, each by its name)
 
 
 def _taken(answer: Answer, _jitter: float) -> Verdict:
-    return Verdict(Delivered(answer.message_id if isinstance(answer, Taken) else None))
+    return Verdict(Delivered(answer.message_id if isinstance(answer, Taken) else None), status=HTTPStatus.OK)
 
 
 def _migrate(answer: Answer, _jitter: float) -> Verdict:

@@ -77,9 +77,10 @@ class Guard:
 
     async def _tell(self, refusals: int) -> Watch:
         sends, self._sends = self._sends, 0
+        # before Redis has answered: the many sends that end meanwhile have nothing to add that could not wait
+        self._told_at = time.monotonic()
         now = self._clock() if self._clock else -1
         arguments = (sends, refusals, self._share, self._least, WINDOW.total_seconds(), now)
         async with redis_answer():
             tripped, just_now = await self._script(keys=(self._key,), args=arguments)
-        self._told_at = time.monotonic()
         return Watch(bool(tripped), bool(just_now))

@@ -1,15 +1,15 @@
 """A message with its address, as it goes to the Bot API."""
 
+import json
 from dataclasses import dataclass, replace
 from typing import Self
 
-from aiogram.methods import EditMessageText, SendMessage
-from aiogram.types import InlineKeyboardButton, InlineKeyboardMarkup, LinkPreviewOptions
-
+from telegram.call import Call, quote
 from telegram.message import Message
 from telegram.verdict import Degrade, EditFault, Verdict
 
-NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
+NO_PREVIEW = quote('{"is_disabled": true}')
+TRUE = "true"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,35 +53,41 @@ class Letter:
             case Degrade.BUTTON:
                 return replace(self, message=self.message.buttonless())
 
-    def to_method(self, *, paid: bool) -> SendMessage | EditMessageText:
-        """Put it into aiogram's words; what is None is not sent at all."""
+    def to_call(self, *, paid: bool) -> Call:
+        """Write it byte for byte as aiogram writes its `SendMessage` or `EditMessageText`, without making one first."""
         message = self.message
         if self.edits is not None:
-            return EditMessageText(
-                chat_id=self.chat_id,
-                message_id=self.edits,
-                text=message.text,
-                parse_mode=message.parse_mode,
-                link_preview_options=NO_PREVIEW,
-                reply_markup=_keyboard(message),
+            return Call.of_form(
+                "editMessageText",
+                {
+                    "text": quote(message.text),
+                    "chat_id": self.chat_id,
+                    "message_id": self.edits,
+                    "parse_mode": message.parse_mode,
+                    "link_preview_options": NO_PREVIEW,
+                    "reply_markup": _keyboard(message),
+                },
             )
-        return SendMessage(
-            chat_id=self.chat_id,
-            text=message.text,
-            message_thread_id=self.thread_id,
-            parse_mode=message.parse_mode,
-            link_preview_options=NO_PREVIEW,
-            disable_notification=self.silent or None,
-            protect_content=message.protect_content or None,
-            allow_paid_broadcast=paid or None,
-            reply_markup=_keyboard(message),
+        return Call.of_form(
+            "sendMessage",
+            {
+                "chat_id": self.chat_id,
+                "text": quote(message.text),
+                "message_thread_id": self.thread_id,
+                "parse_mode": message.parse_mode,
+                "link_preview_options": NO_PREVIEW,
+                "disable_notification": TRUE if self.silent else None,
+                "protect_content": TRUE if message.protect_content else None,
+                "allow_paid_broadcast": TRUE if paid else None,
+                "reply_markup": _keyboard(message),
+            },
         )
 
 
-def _keyboard(message: Message) -> InlineKeyboardMarkup | None:
+def _keyboard(message: Message) -> str | None:
     rows = []
     if message.button is not None:
-        rows.append([InlineKeyboardButton(text=message.button.text, url=message.button.url)])
+        rows.append([{"text": message.button.text, "url": message.button.url}])
     if message.mute is not None:
-        rows.append([InlineKeyboardButton(text=message.mute.text, callback_data=message.mute.data)])
-    return InlineKeyboardMarkup(inline_keyboard=rows) if rows else None
+        rows.append([{"text": message.mute.text, "callback_data": message.mute.data}])
+    return quote(json.dumps({"inline_keyboard": rows})) if rows else None

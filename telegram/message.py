@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from html import escape
 from typing import Self
 from urllib.parse import urlsplit
@@ -104,9 +105,12 @@ def compose(catalog: Catalog, type_: str, language: str | None, payload: Mapping
     title = cut(one_line(text.title), LONGEST_TITLE, most_bytes=MOST_BYTES // 4)
     head = f"<b>{title or escape(category)}</b>"
     tail = f"\n\n{category_tag(category)}"
-    room = LONGEST_TEXT - visible_length(head + tail) - len("\n\n")
-    most_bytes = MOST_BYTES - _bytes(head + tail) - len("\n\n")
-    body = cut(text.body, room, most_bytes=most_bytes)
+    body = text.body
+    if len(head) + len(body) + len(tail) > LONGEST_TEXT - len("\n\n"):
+        # what is shorter fits, whatever it shows: a code point has four bytes at the most
+        room = LONGEST_TEXT - visible_length(head + tail) - len("\n\n")
+        most_bytes = MOST_BYTES - _bytes(head + tail) - len("\n\n")
+        body = cut(body, room, most_bytes=most_bytes)
     return Message(
         text="\n\n".join(filter(None, (head, body))) + tail,
         button=button_of(text),
@@ -130,6 +134,7 @@ def is_button_url(address: str) -> bool:
     return ":" in host or (all(host.split(".")) and "." in host)
 
 
+@cache
 def category_tag(name: str) -> str:
     """Write a category's name as a hashtag, by which people find its messages in the chat."""
     return "#" + re.sub(r"\W+", "_", name).strip("_")

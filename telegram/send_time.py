@@ -18,7 +18,7 @@ class SendTimes:
     def add(self, seconds: float) -> bool:
         """Add a send; tell whether together they are an early sign of throttling, and then begin anew."""
         self._slow.append(seconds > SLOW_SECONDS)
-        throttled = len(self._slow) == SENDS and sum(self._slow) > SLOW_SHARE * SENDS
+        throttled = len(self._slow) == SENDS and self._slow.count(True) > SLOW_SHARE * SENDS
         if throttled:
             self._slow.clear()
         return throttled

@@ -4,7 +4,7 @@ import asyncio
 import random
 import time
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Self
 from urllib.parse import urlsplit
 
 from aiogram.methods import GetMe, GetWebhookInfo, TelegramMethod
@@ -152,23 +152,24 @@ class Sender:
             )
 
     async def _try(self, letter: Letter, timeout: float | None = None) -> Verdict:  # noqa: ASYNC109 (it is aiohttp's)
-        method: TelegramMethod[Any] = letter.to_method(paid=self._paid)
-        answer = await self._ask(method, timeout, letter.request_id)
+        call = letter.to_call(paid=self._paid)
+        request_id = letter.request_id if self._tells_ids else None
+        began = time.monotonic()
+        answer = await self._session.call(self._bot, call, timeout, request_id)
+        self._count(call.method, answer, began)
         verdict = classify(answer, random.random())  # noqa: S311 - spreads waits, hides nothing
         return verdict if letter.edits is None else _as_edit(verdict, letter.edits)
 
-    async def _ask(
-        self,
-        method: TelegramMethod[TelegramType],
-        timeout: float | None = None,  # noqa: ASYNC109 (as above)
-        request_id: str | None = None,
-    ) -> Answer:
+    async def _ask(self, method: TelegramMethod[TelegramType]) -> Answer:
         began = time.monotonic()
-        answer = await self._session.ask(self._bot, method, timeout, request_id if self._tells_ids else None)
-        if self._metrics is not None:
-            self._metrics.telegram_requests.labels(method.__api_method__, status_label(answer)).inc()
-            self._metrics.telegram_request_seconds.observe(time.monotonic() - began)
+        answer = await self._session.ask(self._bot, method)
+        self._count(method.__api_method__, answer, began)
         return answer
+
+    def _count(self, method: str, answer: Answer, began: float) -> None:
+        if self._metrics is not None:
+            self._metrics.telegram_request(method, status_label(answer)).inc()
+            self._metrics.telegram_request_seconds.observe(time.monotonic() - began)
 
 
 def _as_edit(verdict: Verdict, message_id: int) -> Verdict:

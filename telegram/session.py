@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Awaitable, Callable
-from types import SimpleNamespace
 from typing import cast
 
 from aiogram import Bot
@@ -13,16 +12,10 @@ from aiogram.exceptions import ClientDecodeError
 from aiogram.methods import TelegramMethod
 from aiogram.methods.base import TelegramType
 from aiogram.utils.token import TokenValidationError
-from aiohttp import (
-    ClientError,
-    ClientSession,
-    ClientTimeout,
-    DummyCookieJar,
-    TraceConfig,
-    TraceRequestHeadersSentParams,
-)
+from aiohttp import ClientError, ClientSession, ClientTimeout, DummyCookieJar
 
 from telegram.answer import Answer, Lost, NotSent, Taken, Undecodable, read_answer
+from telegram.call import Body, Call
 from telegram.error import AnswerError, BadTokenError
 
 CONNECT_SECONDS = 10.0
@@ -32,29 +25,20 @@ SANE = re.compile(r"[A-Za-z0-9._-]{1,128}")
 """What the HTTP API takes for a request id; an emit in SQL may say anything."""
 
 
-class _Mark:
-    """Whether a request has begun to leave: aiohttp's own exceptions do not tell it for timeouts."""
-
-    sent = False
-
-
-async def _mark_sent(_session: ClientSession, context: SimpleNamespace, _params: TraceRequestHeadersSentParams) -> None:
-    context.trace_request_ctx.sent = True
-
-
 class Session(AiohttpSession):
     """Keep status, description, parameters and phase of every answer.
 
-    `ask` answers with a value. `make_request` is what a `Bot`'s methods use; it raises `AnswerError`.
+    `call` and `ask` answer with a value. `make_request` is what a `Bot`'s methods use; it raises `AnswerError`.
     """
 
     def __init__(self, api_base: str, *, timeout: float, connections: int) -> None:
         super().__init__(api=TelegramAPIServer.from_base(api_base), limit=connections, timeout=timeout)
+        self._limits = _limits(timeout)
 
-    async def ask(
+    async def call(
         self,
         bot: Bot,
-        method: TelegramMethod[TelegramType],
+        call: Call,
         timeout: float | None = None,  # noqa: ASYNC109 - it is aiohttp's, which tells the phases apart
         request_id: str | None = None,
     ) -> Answer:
@@ -63,22 +47,30 @@ class Session(AiohttpSession):
         `request_id` goes along as a header, where it is one that a header can be.
         """
         session = await self.create_session()
-        mark = _Mark()
         try:
             async with session.post(
-                self.api.api_url(token=bot.token, method=method.__api_method__),
-                data=self.build_form_data(bot, method),
+                self.api.api_url(token=bot.token, method=call.method),
+                data=call.body,
                 headers={REQUEST_ID: request_id} if request_id and SANE.fullmatch(request_id) else None,
-                timeout=_limits(self.timeout if timeout is None else timeout),
+                timeout=self._limits if timeout is None else _limits(timeout),
                 # A redirect is somebody in between, and a redirected POST loses its arguments: let it count as a fault.
                 allow_redirects=False,
-                trace_request_ctx=mark,
             ) as response:
                 return await _read(response.status, response.headers.get("Retry-After"), response.read)
         except (ClientError, TimeoutError, OSError) as fault:
             # Only the class survives: aiohttp's exceptions hold the URL, and with it the token.
             name = type(fault).__name__
-        return Lost(name) if mark.sent else NotSent(name)
+        return Lost(name) if call.body.sent else NotSent(name)
+
+    async def ask(
+        self,
+        bot: Bot,
+        method: TelegramMethod[TelegramType],
+        timeout: float | None = None,  # noqa: ASYNC109 - as above
+    ) -> Answer:
+        """Send aiogram's method as `call` does."""
+        form = self.build_form_data(bot, method)
+        return await self.call(bot, Call(method.__api_method__, Body(form())), timeout)
 
     async def make_request(
         self,
@@ -105,14 +97,10 @@ class Session(AiohttpSession):
         raise AnswerError(method.__api_method__, answer)
 
     async def create_session(self) -> ClientSession:
-        """Open the connection pool at the first request, with the mark that tells a request's phase."""
+        """Open the connection pool at the first request."""
         if self._session is None or self._session.closed:
-            trace = TraceConfig()
-            trace.on_request_headers_sent.append(_mark_sent)
             self._session = ClientSession(
-                connector=self._connector_type(**self._connector_init),
-                cookie_jar=DummyCookieJar(),
-                trace_configs=[trace],
+                connector=self._connector_type(**self._connector_init), cookie_jar=DummyCookieJar()
             )
         return self._session
 

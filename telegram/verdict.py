@@ -60,7 +60,8 @@ class LinkChange:
     """Say so in the recipient's inbox: only a person can mend it."""
 
 
-@dataclass(frozen=True, slots=True)
+# not frozen: with so many fields it would take three times as long to make, and each message makes one
+@dataclass(slots=True)
 class Verdict:
     """All that follows from one attempt."""
 

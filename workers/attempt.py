@@ -1,8 +1,9 @@
 """One attempt at one delivery: render, send, judge, decide."""
 
 from datetime import timedelta
+from functools import partial
 
-from health import bound, get_logger
+from health import About, get_logger
 from outbox.lane import Claimed
 from outbox.outcome import Reason, Reject, Retry, Snooze, Unknown
 from outbox.payload import PayloadError
@@ -31,7 +32,7 @@ async def attempt(parts: Parts, claimed: Claimed, *, probe: bool = False) -> lis
     The head's end comes first, then those of what its message carried. `probe`: it is the one attempt that tries
     whether an opened gate holds.
     """
-    with bound(**subject_of(claimed)), of_attempt(parts.spans, claimed) as span:
+    with About(partial(subject_of, claimed)), of_attempt(parts.spans, claimed) as span:
         sent, post = await _send(parts, claimed)
         verdict = await parts.bot.heed(claimed, sent, probe=probe)
         if post.carried:

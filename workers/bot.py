@@ -42,6 +42,10 @@ class Bot:
     _distrusts_until: float = 0.0
     _chat_gates: dict[int, float] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        """Show that no chat's gate is closed."""
+        self._show_gates()
+
     async def heed(self, claimed: Claimed, verdict: Verdict, *, probe: bool) -> Verdict:
         """Take what an attempt means for the whole bot; return what it then means for the message.
 
@@ -148,10 +152,14 @@ class Bot:
             await self.pacer.ease()
 
     def _show(self, verdict: Verdict) -> None:
-        now = time.monotonic()
-        self._chat_gates = {lane: end for lane, end in self._chat_gates.items() if end > now}
-        self.metrics.telegram_gate_closed.labels("chat").set(len(self._chat_gates))
+        if self._chat_gates:
+            now = time.monotonic()
+            self._chat_gates = {lane: end for lane, end in self._chat_gates.items() if end > now}
+            self._show_gates()
         self.health.record(CheckName.TELEGRAM, self._check(verdict))
+
+    def _show_gates(self) -> None:
+        self.metrics.telegram_gate_closed.labels("chat").set(len(self._chat_gates))
 
     def _check(self, verdict: Verdict | None = None) -> Check:
         if self.refused.is_set():

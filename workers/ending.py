@@ -3,6 +3,7 @@
 import random
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from logging import INFO
 
 from health import Sample, get_logger
 from outbox import digest, own_event
@@ -70,7 +71,7 @@ def log_end(finish: Finish, sample: Sample) -> None:
     decision = finish.decision
     match decision.state:
         case State.SENT:
-            if sample.takes(finish.claimed.request_id, finish.claimed.event_id):
+            if log.is_enabled_for(INFO) and sample.takes(finish.claimed.request_id, finish.claimed.event_id):
                 log.info("delivery_sent", **_known(finish), **sample.mark)
         case State.PENDING:
             # that somebody sleeps is no fault

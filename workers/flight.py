@@ -28,15 +28,14 @@ class Flight:
 
     def start(self, attempt: Coroutine[Any, Any, None], *, urgent: bool) -> None:
         """Begin an attempt."""
-        tasks = self._urgent if urgent else self._ordinary
         task = asyncio.create_task(attempt)
-        tasks.add(task)
+        (self._urgent if urgent else self._ordinary).add(task)
+        task.add_done_callback(self._land)
 
-        def land(task: asyncio.Task[None]) -> None:
-            tasks.discard(task)
-            self._landed.set()
-
-        task.add_done_callback(land)
+    def _land(self, task: asyncio.Task[None]) -> None:
+        self._urgent.discard(task)
+        self._ordinary.discard(task)
+        self._landed.set()
 
     async def end(self, within: float | None = None) -> int:
         """Wait until everything under way has ended, or for so many seconds; return how many were broken off then."""

@@ -17,6 +17,7 @@ from outbox.pgbouncer import is_pooled
 from outbox.routing import Route, Routing
 from telegram import Guard, Pacer, Sender
 from workers.bot import Bot
+from workers.heap import settled
 from workers.lookout import Lookout
 from workers.redis_client import connect
 from workers.settings import Settings
@@ -125,23 +126,24 @@ async def wire(settings: Settings, health: Health) -> AsyncIterator[Parts]:
     bot = Bot(pacer, guard, health, metrics, paid=paid, out_of_reach=out_of_reach)
     pool = await open_pool(settings.secret("DATABASE_URL"), size=POOL_SIZE)
     try:
-        yield Parts(
-            settings=settings,
-            catalog=catalog,
-            routes=routes_of(catalog),
-            pool=pool,
-            redis=redis,
-            signal=signal,
-            sender=sender,
-            pacer=pacer,
-            bot=bot,
-            in_flight=in_flight,
-            metrics=metrics,
-            health=health,
-            sample=settings.sample,
-            spans=find_spans(),
-            out_of_reach=out_of_reach,
-        )
+        with settled():
+            yield Parts(
+                settings=settings,
+                catalog=catalog,
+                routes=routes_of(catalog),
+                pool=pool,
+                redis=redis,
+                signal=signal,
+                sender=sender,
+                pacer=pacer,
+                bot=bot,
+                in_flight=in_flight,
+                metrics=metrics,
+                health=health,
+                sample=settings.sample,
+                spans=find_spans(),
+                out_of_reach=out_of_reach,
+            )
     finally:
         await sender.close()
         await signal.aclose()

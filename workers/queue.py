@@ -34,6 +34,8 @@ Context = dict[str, Any]
 
 JOB_TIMEOUT = LENGTH + timedelta(seconds=60)
 """A slice ends by itself; this is for one that hangs."""
+ONCE_TIMEOUT = timedelta(days=7)
+"""A slice of `--once` goes on for as long as anything is due: cut off, it would leave the rest and call it done."""
 
 POLL_S = 0.25
 BEAT_S = 0.25
@@ -123,7 +125,7 @@ class Running:
         return True
 
 
-def _function(kind: str) -> Function:
+def _function(kind: str, timeout: timedelta) -> Function:
     async def run(ctx: Context, *, once: bool = False) -> None:
         running: Running = ctx["running"]
         slices: Slices = ctx["slices"]
@@ -136,7 +138,7 @@ def _function(kind: str) -> Function:
                 log.error("slice_failed", job=kind, exc_info=fault)
                 raise
 
-    return func(run, name=kind, keep_result=0, timeout=JOB_TIMEOUT, max_tries=1)
+    return func(run, name=kind, keep_result=0, timeout=timeout, max_tries=1)
 
 
 def open_queue(parts: Parts) -> ArqRedis:
@@ -153,14 +155,15 @@ def make_worker(parts: Parts, slices: Slices, running: Running, redis: ArqRedis,
     """Make the Arq worker of this process."""
     # every poll and every job would be a line; the slices log what matters
     logging.getLogger("arq").setLevel(logging.ERROR)
+    timeout = ONCE_TIMEOUT if burst else JOB_TIMEOUT
     return ArqWorker(
-        [_function(kind) for kind in KINDS],
+        [_function(kind, timeout) for kind in KINDS],
         queue_name=queue_name(parts),
         redis_pool=redis,
         burst=burst,
         handle_signals=False,
         max_jobs=2 * len(KINDS),
-        job_timeout=JOB_TIMEOUT,
+        job_timeout=timeout,
         keep_result=0,
         poll_delay=POLL_S,
         max_tries=1,

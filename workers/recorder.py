@@ -89,14 +89,14 @@ def count(parts: Parts, finishes: Sequence[Finish], recorded: Recorded) -> None:
             continue
         log_end(finish, parts.sample)
         outcome, decision = finish.outcome, finish.decision
-        metrics.deliveries.labels(channel, type(outcome).__name__.lower(), decision.reason or "").inc()
+        metrics.delivery(channel, type(outcome).__name__.lower(), decision.reason or "").inc()
         if decision.possible_duplicate:
             metrics.possible_duplicates.labels(channel).inc()
         match decision.state:
             case State.SENT:
                 counters.sent += 1
                 latency = (datetime.now(UTC) - finish.claimed.emitted_at).total_seconds()
-                metrics.delivery_latency_seconds.labels(channel).observe(max(0.0, latency))
+                metrics.delivery_latency(channel).observe(max(0.0, latency))
             case State.DEAD:
                 counters.dead += 1
                 parts.health.fail(decision.reason or "")

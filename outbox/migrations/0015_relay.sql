@@ -60,7 +60,6 @@ order by max(r.relayed_at);
 insert into outbox.waiting (event_id, type, reason, due_at)
 select s.event_id, e.type, 'scheduled', s.due_at
 from outbox.scheduled s join outbox.event e on e.id = s.event_id order by s.event_id;
--- squawk-ignore ban-drop-table
 drop table outbox.relayed, outbox.scheduled;
 
 -- An insert into the inbox meets two indexes instead of three, of which one grows at its end only: what is read and what
@@ -72,7 +71,8 @@ create index notification_read on outbox.notification (recipient, id) where read
 alter table outbox.inbox set (fillfactor = 50);
 
 -- No plan of what follows hangs on statistics: a table is met through `lateral ... limit 1`, a scalar sub-select, or
--- `key = any(array[x])` where a row is updated, and nothing is joined to what was computed.
+-- `key = any(array[x])` where a row is updated, and nothing is joined to what was computed. Where several indexes could
+-- be taken, the key is compared and ordered so that one is the only way: docs/decisions/0028-one-way-for-each-look-up.md.
 
 create function outbox.wake_lanes(
   lanes bigint[], heads bigint[], types text[], urgent boolean[], expires_at timestamptz[]
@@ -91,7 +91,8 @@ begin
       when l.due_at is null then greatest(now(), l.ready_at)
       when l.due_at > now() and (a.urgent or (a.expires_at > now() and a.expires_at <= l.due_at)) and (
         select d.reason from outbox.delivery d
-        where d.lane_id = a.lane_id and d.phase = 'open' and d.state = 'pending' order by d.id limit 1
+        where d.lane_id = any(array[a.lane_id]) and d.phase = 'open' and d.state = 'pending'
+        order by d.lane_id, d.id limit 1
       ) = 'quiet_hours' then greatest(now(), l.ready_at)
       else l.due_at
     end,
@@ -131,7 +132,7 @@ begin
     ) is true as off
     from unnest(add_notifications.events, add_notifications.types, add_notifications.categories)
       with ordinality a (event_id, type, category, place)
-    cross join lateral (select e.recipients from outbox.event e where e.id = a.event_id limit 1) e
+    cross join lateral (select e.recipients from outbox.event e where e.id = any(array[a.event_id]) order by e.id limit 1) e
     cross join lateral unnest(e.recipients) r (recipient)
     -- so that whoever locks several inboxes does it in one order
     order by r.recipient, a.place
@@ -200,10 +201,11 @@ begin
     end as skip
     from unnest(add_deliveries.events, add_deliveries.categories, add_deliveries.urgent, add_deliveries.expires_at)
       with ordinality a (event_id, category, urgent, expires_at, place)
-    cross join lateral (select e.recipients from outbox.event e where e.id = a.event_id limit 1) e
+    cross join lateral (select e.recipients from outbox.event e where e.id = any(array[a.event_id]) order by e.id limit 1) e
     cross join lateral unnest(e.recipients) r (recipient)
     left join lateral (
-      select l.state from outbox.telegram_link l where l.recipient = r.recipient and l.unlinked_at is null limit 1
+      select l.state from outbox.telegram_link l
+      where l.recipient = any(array[r.recipient]) and l.unlinked_at is null order by l.recipient limit 1
     ) t on true
     union all
     select null, m.event_id, 'inapp', m.recipient, false, null, 'muted'
@@ -247,7 +249,7 @@ begin
     from born b where b.state = 'pending' group by b.lane_id order by b.lane_id
   )
   select (select count(*) from born b where b.state = 'skipped'), count(*), array_agg(w.lane_id), array_agg(w.head),
-    array_agg((select e.type from outbox.event e where e.id = w.event_id)), array_agg(w.urgent), array_agg(w.expires_at)
+    array_agg((select e.type from outbox.event e where e.id = any(array[w.event_id]) order by e.id limit 1)), array_agg(w.urgent), array_agg(w.expires_at)
   into skipped, lanes, woken, heads, types, hurry, first_end
   from work w;
   if lanes > 0 then
@@ -382,13 +384,14 @@ begin
          order by w.due_at, w.event_id limit relay.events)
         union all
         (select 2, w.* from outbox.route r cross join lateral (
-           select w.* from outbox.waiting w where w.reason = 'unrouted' and w.type = r.type order by w.id limit relay.events
+           select w.* from outbox.waiting w
+           where w.reason = 'unrouted' and w.type = any(array[r.type]) order by w.type, w.id limit relay.events
          ) w
          where r.routing = relay.routing
          order by w.id limit relay.events)
       ) w
       cross join lateral (
-        select e.created_at, e.deliver_at, e.expires_at, e.recipients from outbox.event e where e.id = w.event_id limit 1
+        select e.created_at, e.deliver_at, e.expires_at, e.recipients from outbox.event e where e.id = any(array[w.event_id]) order by e.id limit 1
       ) e
       -- a scheduled one has an id above all that are due before it: times come first
       window o as (order by w.turn, w.due_at, case when w.turn = 1 then w.event_id else w.id end)
@@ -460,6 +463,91 @@ begin
   where c.consumer = 'relay';
 end $$;
 comment on function outbox.relay is 'Fan out the next events after the cursor, at most so many for at most so many recipients (one event at the least), by the routes of a catalog, in one transaction. standing says whether that was done: relayed; held: another relay is at it; missing: there is no cursor; moved, foreign, ahead: it is not of this database; unregistered: these routes are not known.';
+
+-- as before, but that no plan of it hangs on statistics
+create or replace function outbox.forget(recipient text) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  alias text := 'forgotten-' || gen_random_uuid();
+  quoted text := to_json(recipient)::text;
+  mentioned text;
+  mine bigint[];
+  shown bigint[];
+begin
+  if forget.recipient is null or forget.recipient = '' then
+    raise exception using errcode = '22023', message = 'outbox.forget: recipient is null or empty';
+  end if;
+  -- no relay between here and the commit, or it would write the person anew
+  perform from outbox.cursor where consumer = 'relay' for update;
+  insert into outbox.lane (channel, recipient)
+  select 'inapp', forget.recipient
+  where exists (select from outbox.notification n where n.recipient = forget.recipient and n.read_at is null)
+    or exists (select from outbox.notification n where n.recipient = forget.recipient and n.read_at is not null)
+  on conflict do nothing;
+  mine := array(
+    select l.id from outbox.lane l where l.channel = any(array['telegram', 'inapp']) and l.recipient = forget.recipient
+  );
+  perform from outbox.lane l where l.id = any(mine) order by l.id for update;
+  -- before the notifications, as whoever reads them does
+  perform from outbox.inbox i where i.recipient = forget.recipient for update;
+  shown := array(
+    select n.event_id from outbox.notification n where n.recipient = forget.recipient and n.read_at is null
+    union all
+    select n.event_id from outbox.notification n where n.recipient = forget.recipient and n.read_at is not null
+  );
+
+  -- An id like user-4711 or a@b.example stands nowhere by accident; 4711 or anna does: of such a one only whole words,
+  -- in what was theirs too, are the person, or other people's sums and names would change.
+  if length(forget.recipient) >= 6 and forget.recipient ~ '[0-9@]' and forget.recipient ~ '[^0-9.,-]' then
+    mentioned := '(?<![[:alnum:]])' || regexp_replace(forget.recipient, '([][\\.^$*+?(){}|])', '\\\1', 'g') || '(?![[:alnum:]])';
+    quoted := substr(quoted, 2, length(quoted) - 2);
+  end if;
+
+  -- what was written for them alone goes; what is for others too stays, without the person's id
+  update outbox.event
+  set recipients = array_replace(recipients, forget.recipient, alias),
+      payload = case
+        when recipients = array[forget.recipient] then '{}'
+        when strpos(payload::text, quoted) > 0 then outbox.renamed(payload, forget.recipient, alias, mentioned)
+        else payload
+      end,
+      dedupe_key = case when strpos(dedupe_key, forget.recipient) > 0 then alias || '-' || id else dedupe_key end,
+      request_id = case when strpos(request_id, forget.recipient) > 0 then alias else request_id end
+  where recipients @> array[forget.recipient]
+    or mentioned is not null
+    and (strpos(payload::text, quoted) > 0 or strpos(dedupe_key, forget.recipient) > 0 or strpos(request_id, forget.recipient) > 0);
+
+  -- the counts stay provable: what the inbox showed becomes a row that says why it is gone
+  insert into outbox.delivery (event_id, lane_id, channel, recipient, state, reason, settled_at)
+  select n.event_id, (select l.id from outbox.lane l where l.channel = 'inapp' and l.recipient = forget.recipient),
+    'inapp', alias, 'skipped', 'forgotten', now()
+  from unnest(shown) n (event_id);
+  update outbox.delivery d
+  set recipient = alias,
+      state = case when state in ('pending', 'sending') then 'skipped' else state end,
+      reason = case when state in ('pending', 'sending') then 'forgotten' else reason end,
+      settled_at = coalesce(settled_at, now()),
+      message_id = null
+  where d.lane_id = any(mine);
+  delete from outbox.live_message m where m.lane_id = any(mine);
+  update outbox.lane l set recipient = alias, due_at = null, lease_until = null, token = token + 1 where l.id = any(mine);
+
+  update outbox.telegram_update u set chat_id = null
+  where u.chat_id = any(array(select t.chat_id from outbox.telegram_link t where t.recipient = forget.recipient));
+  delete from outbox.notification n where n.event_id = any(shown) and n.recipient = forget.recipient;
+  delete from outbox.inbox i where i.recipient = forget.recipient;
+  delete from outbox.preference p where p.recipient = forget.recipient;
+  delete from outbox.binding_request b where b.recipient = forget.recipient;
+  delete from outbox.link_audit a where a.recipient = forget.recipient;
+  delete from outbox.telegram_link t where t.recipient = forget.recipient;
+  delete from outbox.recipient r where r.recipient = forget.recipient;
+
+  -- a token that was issued before opens nothing any more
+  insert into outbox.forgotten as f (digest) values (outbox.digest_of(forget.recipient))
+  on conflict (digest) do update set forgotten_at = excluded.forgotten_at;
+end $$;
 
 revoke all on function outbox.wake_lanes, outbox.add_notifications, outbox.add_deliveries, outbox.relay from public;
 grant execute on function outbox.wake_lanes, outbox.add_notifications, outbox.add_deliveries, outbox.relay to outbox_worker;

@@ -32,7 +32,7 @@ class Client:
         """Ask once. `waits`: the answer comes late on purpose, so the time says nothing."""
         began = time.monotonic()
         answer = await self._session.ask(self.bot, method, timeout)
-        self._metrics.telegram_requests.labels(method.__api_method__, status_label(answer)).inc()
+        self._metrics.telegram_request(method.__api_method__, status_label(answer)).inc()
         if not waits:
             self._metrics.telegram_request_seconds.observe(time.monotonic() - began)
         return answer

@@ -71,11 +71,11 @@ def set_point(doom: Doom) -> None:
         case Point.CLAIMED:
             replace(lane, "claim_shares", lambda claim: _after(doom, claim, bool, _owners))
         case Point.BEFORE_REQUEST:
-            replace(Session, "ask", lambda ask: _before_request(doom, ask))
+            replace(Session, "call", lambda call: _before_request(doom, call))
         case Point.REACHED:
-            replace(Session, "ask", lambda ask: _reached(doom, ask))
+            replace(Session, "call", lambda call: _reached(doom, call))
         case Point.ANSWERED:
-            replace(Session, "ask", lambda ask: _after(doom, ask, _is_taken_message))
+            replace(Session, "call", lambda call: _after(doom, call, _is_taken_message))
         case Point.RECORDED:
             replace(record, "record", lambda write: _after(doom, write, lambda recorded: bool(recorded.won)))
 
@@ -113,22 +113,22 @@ def _relayed(doom: Doom, step: Step) -> Step:
     return wrapped
 
 
-def _before_request(doom: Doom, ask: Step) -> Step:
-    async def wrapped(session: Any, bot: Any, method: Any, *given: Any, **named: Any) -> Any:
-        if method.__api_method__ == "sendMessage":
+def _before_request(doom: Doom, request: Step) -> Step:
+    async def wrapped(session: Any, bot: Any, call: Any, *given: Any, **named: Any) -> Any:
+        if call.method == "sendMessage":
             doom.strike()
-        return await ask(session, bot, method, *given, **named)
+        return await request(session, bot, call, *given, **named)
 
     return wrapped
 
 
-def _reached(doom: Doom, ask: Step) -> Step:
+def _reached(doom: Doom, request: Step) -> Step:
     watching: list[asyncio.Task[None]] = []
 
-    async def wrapped(session: Any, bot: Any, method: Any, *given: Any, **named: Any) -> Any:
-        if method.__api_method__ == "sendMessage" and not watching:
+    async def wrapped(session: Any, bot: Any, call: Any, *given: Any, **named: Any) -> Any:
+        if call.method == "sendMessage" and not watching:
             watching.append(asyncio.create_task(doom.strike_when_delivered()))
-        return await ask(session, bot, method, *given, **named)
+        return await request(session, bot, call, *given, **named)
 
     return wrapped
 

@@ -45,7 +45,9 @@ select not exists (
 async def look(stage: Stage) -> Wreck:
     """Look at what a dead worker has left."""
     states = await stage.states()
-    relayed = await stage.conn.fetchval("select count(*) from outbox.batch")
+    relayed = await stage.conn.fetchval(
+        "select count(*) from outbox.event e where exists (select from outbox.batch b where b.events @> e.id)"
+    )
     arrived = (await stage.order("GET", "counters"))["delivered"]
     return Wreck(relayed, states.get("sending", 0), states.get("sent", 0), arrived)
 

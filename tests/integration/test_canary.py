@@ -115,7 +115,8 @@ async def test_nothing_gets_out_while_a_dependency_is_away(mine: CanaryStage) ->
 
 # read by Python at its start: lets the fan-out, a rendering and a send each fail once over what is the canary's
 FAILING = """
-import os, asyncpg, jinja2, aiohttp
+import os, jinja2, aiohttp
+from inapp.signal import Signal
 
 def failing_once(owner, name):
     whole = getattr(owner, name)
@@ -127,9 +128,9 @@ def failing_once(owner, name):
         raise RuntimeError(told)
     setattr(owner, name, call)
 
-failing_once(asyncpg.connection.Connection, "copy_records_to_table")
-failing_once(jinja2.Template, "render")
-failing_once(aiohttp.FormData, "add_field")
+failing_once(Signal, "send")
+failing_once(jinja2.Template, "new_context")
+failing_once(aiohttp.BytesPayload, "__init__")
 """
 
 

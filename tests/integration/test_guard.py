@@ -1,9 +1,12 @@
 """The mass-unlink guard on a real Valkey: when refusals of chats are believed, and when they are not."""
 
+import asyncio
+
 import pytest
 from redis.asyncio import Redis
 
 from telegram import Guard, PaceUnavailableError
+from telegram.guard import TELL_EVERY_SECONDS
 
 BOT = 42
 
@@ -69,6 +72,25 @@ async def test_a_twentieth_of_the_sends_may_be_refused(redis: Redis, clock: Cloc
         for _ in range(19):
             await guard.sent()
         assert not (await guard.refused()).tripped
+
+
+async def test_sends_that_end_together_tell_redis_once(redis: Redis, clock: Clock) -> None:
+    """When it is time to tell Redis, one of the sends that end while it answers does, and their number is not lost."""
+    guard, other = guard_of(redis, clock), guard_of(redis, clock)
+    await guard.refused()
+    before = await calls(redis)
+    guard._told_at -= TELL_EVERY_SECONDS
+    await asyncio.gather(*(guard.sent() for _ in range(380)))
+    assert await calls(redis) == before + 1
+    await guard.refused()
+    # 20 refusals among 400 sends are a twentieth
+    assert await refuse(other, 18) == [False] * 18
+
+
+async def calls(redis: Redis) -> int:
+    """Count the calls of scripts."""
+    stats: dict[str, dict[str, int]] = await redis.info("commandstats")
+    return sum(stats[name]["calls"] for name in ("cmdstat_eval", "cmdstat_evalsha") if name in stats)
 
 
 async def test_the_sends_of_all_workers_count(redis: Redis, clock: Clock) -> None:

@@ -30,6 +30,7 @@ NAMES = [
     "0012_event_bounded_checked",
     "0013_gauge",
     "0014_traceparent",
+    "0015_relay",
 ]
 
 
@@ -110,6 +111,7 @@ async def test_status_after_migrate(conn: Connection) -> None:
         (12, "0012_event_bounded_checked", Standing.APPLIED),
         (13, "0013_gauge", Standing.APPLIED),
         (14, "0014_traceparent", Standing.APPLIED),
+        (15, "0015_relay", Standing.APPLIED),
     ]
     assert all(one.applied_at is not None for one in found)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,9 @@ from outbox import event
 from outbox.catalog import load
 from tests.integration.stage import MARKETPLACE, Stage, payload
 from workers.engine import free_port
+from workers.exit import Exit
+from workers.once import run_once
+from workers.parts import Parts
 
 SECRET = "hunter2"
 INVITATION = "invitation.created"
@@ -43,6 +47,17 @@ async def test_it_delivers_all_that_is_due_and_ends(stage: Stage, tmp_path: Path
     assert metrics["vestnik_backlog telegram pending"] == 0
     assert began <= metrics["vestnik_once_timestamp_seconds 0"] <= time.time()
     assert began <= metrics["vestnik_heartbeat_timestamp_seconds"] <= time.time()
+
+
+async def test_it_lasts_as_long_as_anything_is_due(stage: Stage, parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long there is something to deliver, the run goes on: what breaks off a slice that hangs is not for it."""
+    monkeypatch.setattr("workers.queue.JOB_TIMEOUT", timedelta(seconds=0.2))
+    await stage.people({"anna": 11})
+    await stage.order("POST", "faults", {"kind": "latency", "method": "sendMessage", "seconds": 0.3, "times": 3})
+    for number in (1, 2, 3):
+        await stage.emit(number, "anna")
+    assert await run_once(parts.settings) is Exit.DONE
+    assert await stage.arrived(11) == [1, 2, 3]
 
 
 async def test_it_ends_at_once_when_nothing_is_due(stage: Stage) -> None:

@@ -204,14 +204,19 @@ STATEMENTS = [
     Hot("prune: deliveries", prune.REMOVE_DELIVERIES, LANES, {"delivery_event_id_lane_id_key"}),
     Hot("prune: relayed", prune.REMOVE_RELAYED, LANES, {"batch_events"}),
     Hot("prune: events", prune.REMOVE_EVENTS, LANES, {"event_pkey"}),
-    Hot("migrate", linking.MIGRATE, f"{PEOPLE}, {LANES}", {"telegram_link_recipient"}),
+    Hot(
+        "migrate",
+        linking.MIGRATE,
+        f"{PEOPLE}, {LANES}",
+        {"telegram_link_recipient", "telegram_link_pkey"},
+    ),
     Hot(
         "refuse",
         link_state.REFUSE,
         f"{PEOPLE}, {PEOPLE}, array_fill('blocked'::text, array[300]), array_fill(interval '0', array[300])",
         {"telegram_link_recipient", "telegram_link_pkey"},
     ),
-    Hot("clear", link_state.CLEAR, PEOPLE, {"telegram_link_recipient"}),
+    Hot("clear", link_state.CLEAR, PEOPLE, {"telegram_link_recipient", "telegram_link_pkey"}),
     Hot("peek", cursor.PEEK, "'billing'", {"event_window", "cursor_pkey"}),
     Hot(
         "relay: peek",
@@ -244,7 +249,7 @@ STATEMENTS = [
         "read_all",
         reading.READ,
         f"'u-7', 1, {notification.LAST_ID}",
-        {"inbox_pkey", "notification_unread"},
+        {"inbox_pkey", "notification_pkey", "notification_unread"},
     ),
     Hot("drift", drift.PAGE, f"'u-1', {LIMIT}", {"inbox_pkey", "notification_unread"}),
 ]

@@ -253,3 +253,21 @@ def test_the_catalog_cannot_be_changed_while_it_is_used(tmp_path: Path) -> None:
     catalog: Catalog = made(tmp_path)
     with pytest.raises(TypeError):
         catalog.types[small_catalog.ORDER] = catalog.types[ORDER]  # type: ignore[index] # that is the point
+
+
+def test_what_no_payload_changes_is_rendered_when_it_is_read(tmp_path: Path) -> None:
+    """A button without a field is ready, with tags and without; what has a field or a condition is not."""
+    en = EN.replace("Open", "Open &amp; <b>see</b>").replace("Paid: <i>{{ item }}</i>", "{% if item %}Paid{% endif %}")
+    catalog = load(write(tmp_path, en=en))
+    assert catalog.languages["en"].texts[ORDER].constant == {
+        Part.BUTTON: {Markup.HTML: "Open &amp; <b>see</b>", Markup.PLAIN: "Open & see"}
+    }
+    assert catalog.render(ORDER, "en", {"number": 7, "item": ""}).button == "Open & see"
+
+
+def test_any_word_may_be_asked_for_as_a_language(tmp_path: Path) -> None:
+    """However many there are, no more than a thousand are remembered, and each gets the nearest language."""
+    catalog = load(write(tmp_path))
+    words = [*(f"ru-{number}" for number in range(1_500)), *(f"xx-{number}" for number in range(1_500))]
+    assert [catalog.language(word).name for word in words] == ["ru"] * 1_500 + ["en"] * 1_500
+    assert len(catalog._nearest) <= 1_000

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import structlog
 
-from health import LogSettingError, bound, configure, get_logger
+from health import About, LogSettingError, bound, configure, get_logger
 
 Lines = Callable[[], list[dict[str, Any]]]
 SECRET = "7654321098:AAF4kQ-xyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -76,6 +76,28 @@ def test_what_is_bound_stands_on_every_line_of_the_block(lines: Lines) -> None:
         "attempt": 2,
     }
     assert (second["request_id"], "delivery_id" in second) == ("r-1", False)
+    assert third == {"event": "worker_idle"}
+
+
+def test_a_block_tells_what_it_is_about_only_when_a_line_is_written(lines: Lines) -> None:
+    """Its ids are on each line of the block, behind what the line says itself; where none is written nobody asks."""
+    asked = []
+
+    def subject() -> dict[str, object]:
+        asked.append(1)
+        return {"event_id": 5, "attempt": 2}
+
+    log = get_logger()
+    with About(subject):
+        log.debug("lane_claimed")
+        assert not asked
+        with About(lambda: {"event_id": 6}):
+            log.info("delivery_sent", attempt=3)
+        logging.getLogger("aiohttp.client").warning("text")
+    log.info("worker_idle")
+    first, second, third = (facts(line) for line in lines())
+    assert first == {"event": "delivery_sent", "event_id": 6, "attempt": 3}
+    assert (second["event_id"], second["attempt"], len(asked)) == (5, 2, 1)
     assert third == {"event": "worker_idle"}
 
 

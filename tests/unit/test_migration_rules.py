@@ -10,6 +10,8 @@ import pytest
 
 PROJECT = Path(__file__).parents[2]
 FILES = sorted((PROJECT / "outbox" / "migrations").glob("*.sql"))
+BREAKING = ["0015_relay.sql"]
+"""Before the first release: nothing of an earlier version runs while they are applied, or after that."""
 SQUAWK = shutil.which("squawk", path=str(Path(sys.executable).parent))
 
 CONTRACTS = {
@@ -53,8 +55,9 @@ def test_the_linter_refuses_what_contracts_or_blocks(tmp_path: Path) -> None:
 
 
 def test_no_file_makes_the_linter_look_away() -> None:
-    """No migration switches a rule off."""
+    """No migration switches a rule off; those that the linter is not shown say in their first line that they break."""
     assert [file.name for file in FILES if "squawk-ignore" in file.read_text()] == []
+    assert [file.name for file in FILES if file.read_text().startswith("-- breaking\n")] == BREAKING
 
 
 @pytest.mark.parametrize("file", [file for file in FILES if "concurrently" in file.read_text()], ids=lambda f: f.name)
@@ -67,7 +70,7 @@ def test_a_concurrent_build_begins_anew(file: Path) -> None:
     assert set(built) <= set(dropped)
 
 
-@pytest.mark.parametrize("file", FILES[3:], ids=lambda file: file.name)
+@pytest.mark.parametrize("file", [f for f in FILES[3:] if f.name not in BREAKING], ids=lambda file: file.name)
 def test_a_file_locks_few_tables(file: Path) -> None:
     """A file changes at most four tables in use: others wait for each of them while it waits for the next."""
     sql = file.read_text()

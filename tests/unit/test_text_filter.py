@@ -1,5 +1,8 @@
+from decimal import Decimal
+
 import pytest
 from babel import Locale
+from babel.numbers import format_currency, get_currency_symbol
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -36,6 +39,20 @@ def rendered(language: str, source: str, **payload: object) -> str:
 def test_money_is_written_as_the_language_writes_it(language: str, amount: object, currency: str, shown: str) -> None:
     """Exact to the last digit; a currency without a sign in the language stands behind as its code."""
     assert rendered(language, "{{ a|money(c) }}", a=amount, c=currency) == shown
+
+
+@given(
+    st.sampled_from(["ar", "de", "de-CH", "en", "en-IN", "fa", "ja", "pl", "pt-BR", "ru", "uk"]),
+    st.data(),
+    st.decimals(-(10**12), 10**12, places=3),
+)
+def test_money_with_a_sign_is_what_babel_writes(language: str, data: st.DataObject, amount: Decimal) -> None:
+    """In every currency that the language has a sign for, whatever its digits are."""
+    locale = Locale.parse(language, sep="-")
+    signs = [code for code in sorted(locale.currencies) if get_currency_symbol(code, locale) != code]
+    currency = data.draw(st.sampled_from(signs))
+    template = Sandbox(locale).compile_text("{{ a|money(c) }}")
+    assert render(template, {"a": str(amount), "c": currency}) == format_currency(amount, currency, locale=locale)
 
 
 @pytest.mark.parametrize(
