@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # Other people's programs that the tests run, in environments of their own: clients of the Bot API, a server of S3.
 CLIENTS := .clients
+# Other people's queues, beside which ours are measured.
+QUEUES := .peers
 NPM := $(shell command -v npm 2>/dev/null)
 # The PostgreSQL that the tests run on: "embedded", or a directory with postgres, initdb and pg_ctl.
 POSTGRES ?= embedded
@@ -17,8 +19,15 @@ PYTEST_ARGS ?=
 JOBS ?= 3
 # Empty: only the tests that stand on PostgreSQL, without the minutes of sending at the rate.
 EVERYTHING ?= yes
+# Which rows `make bench` measures, with commas between them (all), on which scale (1: as many events as each wants),
+# and how often what is compared takes turns. PEERS: other people's queues beside ours instead.
+ROWS ?=
+SCALE ?= 1
+ROUNDS ?= 3
+PEERS ?=
+comma := ,
 
-.PHONY: demo test clients check lint shape bench clean
+.PHONY: demo test clients check lint shape bench bench-baseline clean
 demo: $(READY)
 	$(BIN)/vestnik demo
 
@@ -66,8 +75,18 @@ lint: $(READY)
 shape: $(READY)
 	$(BIN)/python -m tests.shape
 
-bench: $(READY)
-	$(BIN)/python -m tests.bench
+bench: export VESTNIK_TEST_POSTGRES = $(POSTGRES)
+bench: export VESTNIK_TEST_POOLER = $(POOLER)
+bench: $(READY) $(if $(PEERS),$(QUEUES)/python/.ready $(if $(NPM),$(QUEUES)/node/.ready))
+ifneq ($(PEERS),)
+	$(BIN)/python -m tests.bench.peers --scale $(SCALE) --rounds $(ROUNDS)
+else
+	$(BIN)/python -m tests.bench $(subst $(comma), ,$(ROWS)) --scale $(SCALE) --rounds $(ROUNDS)
+endif
+
+# What a message may take of what the engines count; to be written anew, with a line in the changelog, when it changes.
+bench-baseline: $(READY)
+	$(BIN)/python -m tests.bench baseline
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -81,7 +100,8 @@ $(READY): pyproject.toml constraints.txt
 # No dependencies are looked for: the pins name them all, and `pip check` says so when they do not.
 $(CLIENTS)/python/.ready: tests/clients/requirements.txt
 $(CLIENTS)/s3/.ready: tests/s3/requirements.txt
-$(CLIENTS)/python/.ready $(CLIENTS)/s3/.ready:
+$(QUEUES)/python/.ready: tests/bench/peers/requirements.txt
+$(CLIENTS)/python/.ready $(CLIENTS)/s3/.ready $(QUEUES)/python/.ready:
 	$(PYTHON) -m venv --clear $(@D)
 	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement $<
 	$(@D)/bin/python -m pip --disable-pip-version-check check >/dev/null
@@ -89,9 +109,11 @@ $(CLIENTS)/python/.ready $(CLIENTS)/s3/.ready:
 
 # No lock file: it would record the addresses of one machine's registry. package.json pins everything.
 $(CLIENTS)/node/.ready: tests/clients/package.json
+$(QUEUES)/node/.ready: tests/bench/peers/package.json
+$(CLIENTS)/node/.ready $(QUEUES)/node/.ready:
 	rm -rf $(@D) && mkdir -p $(@D) && cp $< $(@D)/
 	$(NPM) install --prefix $(@D) --no-package-lock --no-audit --no-fund --ignore-scripts --loglevel=error
 	@touch $@
 
 clean:
-	rm -rf $(VENV) $(CLIENTS) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(CLIENTS) $(QUEUES) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,85 +1,121 @@
-"""Idle: from the commit of an event to the Bot API request, with a worker process that sleeps in between."""
+"""Idle: from the commit of an event to its send by a worker that sleeps in between, and what that worker costs."""
 
 import asyncio
+import json
+import random
 import time
-from contextlib import ExitStack
-from datetime import datetime
-from pathlib import Path
 from statistics import quantiles
-from typing import cast
 
-from health import read as read_health
-from outbox import event, migration, recipient
-from outbox.database import Connection, connect
-from outbox.recipient import Profile
+import asyncpg
+
+from outbox.database import Connection
+from tests.bench import catalog, count, floor
+from tests.bench.process import Watching, cpu_s, watching
+from tests.bench.stage import Ground, Stage
 from tests.bench.table import Figure
-from workers import demo
-from workers.process import process
 
-MESSAGES = 200
-PAYLOAD = {"job": "UGC", "brand": "Acme & Sons", "url": "/jobs/1"}
+EMITS = 200
+SHORTEST_S, LONGEST_S = 0.05, 0.15
+SETTLE_S = 3.0
+"""What a worker does when it has just started is over then."""
+IDLE_S = 20.0
+
+EMIT = "select outbox.emit($1, $2::text[], $3::text::jsonb)"
+JOB = "insert into public.floor_job (kind, payload) values ('job', $1::text::jsonb)"
+WAKE = "select pg_notify('floor', '')"
 
 
-def measure(stage: demo.Stage) -> list[Figure]:
-    """Emit one event after the other, each when the one before has arrived."""
-    asyncio.run(_prepare(stage))
-    health = stage.folder / "idle.json"
-    own = {"INSTANCE": "idle", "HEALTH_FILE": str(health), "BOT_RATE": "1000", "CHAT_RATE": "1000"}
-    with ExitStack() as stack:
-        stack.enter_context(process(["worker", "--watch"], {**stage.environment, **own}, health.with_suffix(".log")))
-        lags, floor = asyncio.run(_emit(stage, health))
+async def latency(stage: Stage) -> list[Figure]:
+    """Emit one event after the other, each for somebody else."""
+    async with stage.ground() as ground:
+        below = await bare_lags(ground, stage.size(EMITS))
+        async with watching(ground) as worker:
+            await asyncio.sleep(SETTLE_S)
+            begun, committed = await lags(ground, worker, stage.size(EMITS))
     return [
         Figure(
-            "idle: commit to Bot API request, p50 / p99",
-            f"{_ms(lags, 50)} / {_ms(lags, 99)} ms",
-            "10 / 30 ms",
-            f"one commit, p50 {_ms(floor, 50)} ms",
+            "idle: commit to send, p50 / p99",
+            f"{_ms(committed, 50)} / {_ms(committed, 99)} ms",
+            "p99 3 x p50",
+            f"counted from BEGIN {_ms(begun, 50)} / {_ms(begun, 99)} ms; a loop that claims and deletes "
+            f"{_ms(below, 50)} / {_ms(below, 99)} ms",
         )
     ]
 
 
-async def _prepare(stage: demo.Stage) -> None:
-    conn = await connect(stage.database_url)
-    await migration.migrate(conn)
-    people = [Profile(f"u{number}", locale="en", chat_id=number) for number in range(1, MESSAGES + 1)]
-    await recipient.save(conn, people)
-    await conn.close()
-    chats = [{"chat_id": person.chat_id, "state": "started", "type": "private"} for person in people]
-    demo.ask_control(f"{stage.control}/control/chats", chats)
-
-
-async def _emit(stage: demo.Stage, health: Path) -> tuple[list[float], list[float]]:
-    conn = await connect(stage.database_url)
-    async with asyncio.timeout(60):
-        while read_health(health).exit_code != 0:  # noqa: ASYNC110 (the fact is in a file)
-            await asyncio.sleep(0.1)
-    committed, floor = {}, []
-    for number in range(1, MESSAGES + 1):
-        began = time.perf_counter()
-        await event.emit(conn, "invitation.created", [f"u{number}"], PAYLOAD)
-        committed[number] = time.time()
-        floor.append(time.perf_counter() - began)
-        await _wait_until_sent(conn, number)
-    await conn.close()
-    calls = cast("list[dict[str, object]]", demo.ask_control(f"{stage.control}/control/calls?after=0"))
+async def costs(stage: Stage) -> list[Figure]:
+    """Count what a worker does while nothing happens."""
+    seconds = max(2.0, IDLE_S * min(1.0, stage.scale))
+    async with stage.ground() as ground, watching(ground) as worker:
+        await asyncio.sleep(SETTLE_S)
+        await ground.conn.execute(count.FORGET)
+        commands, used, began = await _commands(stage), cpu_s(worker.pid), time.monotonic()
+        await asyncio.sleep(seconds)
+        seconds, busy = time.monotonic() - began, cpu_s(worker.pid) - used
+        statements, commands = await ground.conn.fetchval(count.STATEMENTS), await _commands(stage) - commands
     return [
-        _seconds(call["time"]) - committed[call["chat_id"]] for call in calls if call["chat_id"] in committed
-    ], floor
+        Figure(
+            "idle worker",
+            f"{busy / seconds:.1%} of a core, {statements / seconds:.1f} statements/s, {commands / seconds:.1f} Redis "
+            "commands/s",
+            "2 %",
+            f"over {seconds:.0f} s",
+        )
+    ]
 
 
-SENT = "select exists(select from outbox.delivery where event_id = $1 and state = 'sent')"
+async def _commands(stage: Stage) -> int:
+    return sum((await count.commands(stage.redis_url)).values())
 
 
-async def _wait_until_sent(conn: Connection, event_id: int) -> None:
+async def lags(ground: Ground, worker: Watching, emits: int) -> tuple[list[float], list[float]]:
+    """Give the seconds to each send, from just before BEGIN and from the return of COMMIT."""
+    took = []
+    for number in range(1, emits + 1):
+        await asyncio.sleep(random.uniform(SHORTEST_S, LONGEST_S))
+        began = time.monotonic_ns()
+        async with ground.conn.transaction():
+            payload = json.dumps({"t": began})
+            await ground.conn.execute(EMIT, catalog.TELEGRAM, [f"u{number}"], payload)
+        took.append((time.monotonic_ns() - began) / 1e9)
+    begun = await worker.until_sent(emits)
+    return begun, [whole - commit for whole, commit in zip(begun, took, strict=True)]
+
+
+async def bare_lags(ground: Ground, jobs: int) -> list[float]:
+    """Give the seconds from just before BEGIN until a bare loop has claimed the job."""
+    await ground.conn.execute(floor.TABLE)
+    seen: list[float] = []
+    loop = asyncio.create_task(_claim(ground.url, seen))
+    await asyncio.sleep(1)
+    for _ in range(jobs):
+        await asyncio.sleep(random.uniform(SHORTEST_S, LONGEST_S))
+        await _notify(ground.conn)
     async with asyncio.timeout(10):
-        while not await conn.fetchval(SENT, event_id):  # noqa: ASYNC110 (the fact is in PostgreSQL)
+        while len(seen) < jobs:  # noqa: ASYNC110 (the fact is in a list)
             await asyncio.sleep(0.01)
-    # long enough for the relay to fall asleep again: it must be woken
-    await asyncio.sleep(0.05)
+    loop.cancel()
+    return seen
 
 
-def _seconds(moment: object) -> float:
-    return float(moment) if isinstance(moment, int | float) else datetime.fromisoformat(str(moment)).timestamp()
+async def _notify(conn: Connection) -> None:
+    payload = json.dumps({"t": time.monotonic_ns()})
+    async with conn.transaction():
+        await conn.execute(JOB, payload)
+        await conn.execute(WAKE)
+
+
+async def _claim(url: str, seen: list[float]) -> None:
+    conn, wake = await asyncpg.connect(url), asyncio.Event()
+    await conn.add_listener("floor", lambda *_: wake.set())
+    while True:
+        wake.clear()
+        async with conn.transaction():
+            rows = await conn.fetch(floor.CLAIM, floor.BATCH)
+            seen += [(time.monotonic_ns() - json.loads(row["payload"])["t"]) / 1e9 for row in rows]
+            await conn.execute(floor.DELETE, [row["id"] for row in rows])
+        if not rows:
+            await wake.wait()
 
 
 def _ms(seconds: list[float], percentile: int) -> str:

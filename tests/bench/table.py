@@ -18,9 +18,9 @@ class Figure:
     """What the same machine did in the same run without the thing that is measured."""
 
 
-def show(figures: Sequence[Figure]) -> None:
-    """Print the table."""
-    table = Table(title="measured in this run, on this machine", title_justify="left")
+def show(figures: Sequence[Figure], head: str = "") -> None:
+    """Print the table, below what it was measured on."""
+    table = Table(title=f"measured in this run, on this machine\n{head}".strip(), title_justify="left", show_lines=True)
     for column in ("what", "measured", "target", "beside"):
         table.add_column(column)
     for figure in figures:

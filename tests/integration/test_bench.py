@@ -1,11 +1,15 @@
 """`make bench` can be run: what it measures on a database, with little to do."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from types import ModuleType
 
 import pytest
 
-from tests.bench import emit, gauge, lane, relay
+from tests.bench import emit, gauge, idle, lane, relay, shape, way
+from tests.bench.stage import Stage
+from tests.bench.stage import stage as bench_stage
+from tests.bench.table import Figure
 
 # the fastest way to PostgreSQL is what is measured
 pytestmark = pytest.mark.direct
@@ -27,3 +31,21 @@ async def test_a_bench_gives_its_figures(database_url: str, bench: ModuleType, m
     figures = found if isinstance(found, list) else [found]
     assert [figure for figure in figures if not any(digit.isdigit() for digit in figure.measured)] == []
     assert figures
+
+
+@pytest.fixture(scope="module")
+def small() -> Iterator[Stage]:
+    """Set up what the whole ways stand on, with little to do."""
+    with bench_stage(scale=0.005, rounds=1) as made:
+        asyncio.run(made.prepare())
+        yield made
+
+
+@pytest.mark.parametrize(
+    "row", [way.inapp, way.telegram, idle.latency, shape.one_lane], ids=lambda row: row.__qualname__
+)
+async def test_a_whole_way_gives_its_figures(small: Stage, row: Callable[[Stage], Awaitable[list[Figure]]]) -> None:
+    """It ends, with a worker of its own that has delivered everything, and each of its figures is a number."""
+    found = await row(small)
+    assert [figure for figure in found if not any(digit.isdigit() for digit in figure.measured)] == []
+    assert found
