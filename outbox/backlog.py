@@ -54,7 +54,8 @@ from (
     select d.id, d.state from outbox.delivery d
     where d.lane_id = l.lane_id and d.id < l.head and d.back and d.phase = 'open'
   ) d
-  where not l.leased or (select o.phase from outbox.delivery o where o.id = any(array[l.head]) order by o.id limit 1) = 'open'
+  where not l.leased
+    or (select o.phase from outbox.delivery o where o.id = any(array[l.head]) order by o.id limit 1) = 'open'
 ) d group by 1, 2
 union all
 select channel, state, count(*), extract(epoch from now() - min(settled_at))::float8

@@ -91,7 +91,8 @@ from (
     )
   ) d
   -- of a run with a lease, only lanes that are being sent are in it still
-  where not l.leased or (select o.phase from outbox.delivery o where o.id = any(array[l.head]) order by o.id limit 1) = 'open'
+  where not l.leased
+    or (select o.phase from outbox.delivery o where o.id = any(array[l.head]) order by o.id limit 1) = 'open'
   limit $1
 ) few group by 1, 2
 """
@@ -103,7 +104,9 @@ from (
   select channel, heads from outbox.run where lease_until is not null order by lease_until limit $1
 ) r
 cross join lateral unnest(r.heads) h (head)
-cross join lateral (select lane_id from outbox.delivery where id = any(array[h.head]) and phase = 'open' order by id limit 1) o
+cross join lateral (
+  select lane_id from outbox.delivery where id = any(array[h.head]) and phase = 'open' order by id limit 1
+) o
 cross join lateral (
   select id, state from outbox.delivery d
   where d.lane_id = o.lane_id and d.id >= h.head and d.phase = 'open' order by d.id limit 50

@@ -58,7 +58,8 @@ END = "delete from outbox.run where id = any($1::bigint[])"
 END_OVER = """
 delete from outbox.run r where r.id = any($1::bigint[]) and not exists (
   select from unnest(r.heads) h (head)
-  cross join lateral (select phase from outbox.delivery d where d.id = any(array[h.head]) order by d.id limit 1) d where d.phase = 'open'
+  cross join lateral (select phase from outbox.delivery d where d.id = any(array[h.head]) order by d.id limit 1) d
+  where d.phase = 'open'
 )
 """
 
@@ -101,7 +102,8 @@ cross join lateral (
   where o.lane_id = d.lane_id and o.id >= d.id and o.phase = 'open' order by o.id limit $3
 ) s
 cross join lateral (
-  select type, payload, request_id, created_at, traceparent from outbox.event where id = any(array[s.event_id]) order by id limit 1
+  select type, payload, request_id, created_at, traceparent from outbox.event
+  where id = any(array[s.event_id]) order by id limit 1
 ) e
 where d.phase = 'open' and (s.id = d.id or s.state = 'sending')
 order by a.token, d.id, s.id

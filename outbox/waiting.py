@@ -54,20 +54,24 @@ async def lock_lanes_of(conn: Connection, recipient: str) -> dict[Channel, int]:
     return lanes
 
 
-# What is open in lanes: from their heads on, and what came back before. Whoever claims one of them now is waited for;
-# after that nobody can, until we commit.
-LOCK_OPEN = """
-select d.id from outbox.delivery d where d.id = any(array(
-  select o.id from unnest($1::bigint[]) a (lane_id)
-  cross join lateral (select id, head from outbox.lane where id = any(array[a.lane_id]) order by id limit 1) l
-  cross join lateral (
-    select id from outbox.delivery o where o.lane_id = l.id and o.id >= l.head and o.phase = 'open'
-    union all
-    select id from outbox.delivery o where o.lane_id = l.id and o.id < l.head and o.back and o.phase = 'open'
-  ) o
-))
-and d.state = 'pending' order by d.id for no key update
+# what is open in lanes: from their heads on, and what came back before
+OPEN = """
+select o.id from unnest($1::bigint[]) a (lane_id)
+cross join lateral (select id, head from outbox.lane where id = any(array[a.lane_id]) order by id limit 1) l
+cross join lateral (
+  select id from outbox.delivery o where o.lane_id = l.id and o.id >= l.head and o.phase = 'open'
+  union all
+  select id from outbox.delivery o where o.lane_id = l.id and o.id < l.head and o.back and o.phase = 'open'
+) o
 """
+
+# whoever claims one of them now is waited for; after that nobody can, until we commit
+LOCK_OPEN = OPEN.join(
+    (
+        "select d.id from outbox.delivery d where d.id = any(array(",
+        ")) and d.state = 'pending' order by d.id for no key update",
+    )
+)
 
 
 async def _lock_open(conn: Connection, lanes: Collection[int]) -> list[int]:
@@ -96,7 +100,7 @@ async def skip(conn: Connection, reasons: Mapping[int, str]) -> Counter[int]:
 SKIP_TYPES = """
 update outbox.delivery d set state = 'skipped', reason = $3, settled_at = now()
 where d.id = any($1::bigint[]) and d.state = 'pending' and d.id <> all(array(select delivery_id from outbox.sending))
-  and (select e.type from outbox.event e where e.id = d.event_id) = any($2::text[])
+  and (select e.type from outbox.event e where e.id = any(array[d.event_id]) order by e.id limit 1) = any($2::text[])
 returning d.id
 """
 
