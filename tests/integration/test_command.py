@@ -64,6 +64,7 @@ async def test_migrate_tells_what_has_changed(stage: Stage, direct_url: str) -> 
         ("0012_event_bounded_checked", "applied"),
         ("0013_gauge", "applied"),
         ("0014_traceparent", "applied"),
+        ("0015_relay", "applied"),
     ]
     assert stage.run("migrate", "--check").code == 1
     stopped = stage.run("migrate", DATABASE_URL=direct_url)
@@ -319,7 +320,7 @@ async def test_cursor_shows_and_rebases(stage: Stage) -> None:
     assert "relay" in stage.run("cursor", "show").out
     assert stage.run("cursor", "rebase", "--json").facts == {"rebased": 1}
     await relay.step(stage.conn, ROUTES)
-    assert await count(stage.conn, "relayed") == 1
+    assert await count(stage.conn, "batch") == 1
 
 
 async def test_catalog_check_renders_every_type(stage: Stage) -> None:
