@@ -140,12 +140,6 @@ STATEMENTS = [
     ),
     Hot("lock", lane.LOCK, LANES, {"lane_pkey"}),
     Hot("release", lane.RELEASE, f"{LANES}, {TOKENS}", {"lane_pkey", "delivery_open", "event_pkey", "delivery_urgent"}),
-    Hot(
-        "wake",
-        wake_up.WAKE,
-        f"{LANES}, array_fill('t'::text, array[300]), array_fill(true, array[300]), array_fill(now(), array[300])",
-        {"lane_pkey", "delivery_open"},
-    ),
     Hot("requeue", wake_up.REQUEUE, LANES, {"lane_pkey", "delivery_open", "event_pkey", "delivery_urgent"}),
     Hot(
         "pace",

@@ -198,7 +198,6 @@ CALLS: Mapping[str, Call] = {
     "outbox.waiting.SKIP": call(DUE, each("no_link")),
     "outbox.waiting.SKIP_TYPES": call(DUE, ["type-0", "type-1"], "muted"),
     "outbox.wake_up.REQUEUE": call(DUE),
-    "outbox.wake_up.WAKE": call(WAITING, each("t"), each(True), each(NOW)),
     "inapp.drift.PAGE": call("u-1", BATCH, asked=BATCH),
     "inapp.notification.CHANGES": call(READERS, each(29), NEWEST),
     "inapp.notification.PAGE": call("u-7", LAST_ID, None, 21, asked=21),
