@@ -149,8 +149,10 @@ prepare_source() { # sets source, version, name
     # a copy, since a build leaves its traces, and what an earlier one has left would be built in
     given=$(version_of "$path") source=$scratch/source
     mkdir "$source"
-    tar -C "$path" --exclude='./.*' --exclude=./build --exclude=./dist --exclude='*.egg-info' --exclude=__pycache__ \
-      --exclude=./tests --exclude=./docs -cf - . | tar -C "$source" --no-same-owner -xf -
+    # files by name: tar ends with an error when anything appears in a folder that it reads as a whole
+    (cd -- "$path" && find . \( -path './.*' -o -path ./build -o -path ./dist -o -path ./tests -o -path ./docs \
+      -o -name '*.egg-info' -o -name __pycache__ \) -prune -o -type f -print0 |
+      tar --null --no-recursion -T - -cf -) | tar -C "$source" --no-same-owner -xf -
   else
     end 1 "$path is neither a wheel nor a checkout of Vestnik"
   fi

@@ -198,6 +198,19 @@ def test_a_unit_that_the_new_version_lacks_is_removed(system: System) -> None:
     assert (place / "vestnik-mine.service").exists()
 
 
+def test_a_checkout_is_read_while_others_work_in_it(system: System) -> None:
+    """Folders that come and go in the checkout, as a test run or an editor makes them, end nothing."""
+    checkout = system.root / "checkout"
+    shutil.copytree(PROJECT, checkout, ignore=shutil.ignore_patterns(".*", "tests", "docs", "__pycache__"))
+    noise = f"while :; do mkdir {checkout}/.cache && rmdir {checkout}/.cache; done"
+    with subprocess.Popen(["/bin/sh", "-c", noise]) as others:
+        try:
+            results = [system.run("--dry-run", "--from", str(checkout)) for _ in range(5)]
+        finally:
+            others.kill()
+    assert {(done.returncode, done.stderr) for done in results} == {(0, "")}
+
+
 def test_a_rollback_can_be_rolled_back(system: System) -> None:
     """The links change places, each time."""
     system.version("0.0.8-22222222", "previous")
