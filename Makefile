@@ -27,7 +27,7 @@ ROUNDS ?= 3
 PEERS ?=
 comma := ,
 
-.PHONY: demo test clients check lint shape bench bench-baseline clean
+.PHONY: demo test clients check lint shape surface bench bench-baseline clean
 demo: $(READY)
 	$(BIN)/vestnik demo
 
@@ -74,6 +74,10 @@ lint: $(READY)
 # What the migrations give, for `vestnik migrate --check`; to be written anew after a migration was added.
 shape: $(READY)
 	$(BIN)/python -m tests.shape
+
+# What others rely on, as text; to be written anew, and looked at, after something of it was changed.
+surface: $(READY)
+	$(BIN)/python -m tests.surface
 
 bench: export VESTNIK_TEST_POSTGRES = $(POSTGRES)
 bench: export VESTNIK_TEST_POOLER = $(POOLER)

@@ -22,6 +22,7 @@ VACUUM, TERMINATE = "vacuumdb --all --analyze-in-stages", "select pg_terminate_b
 ELSEWHERE: page.Elsewhere = {
     "make check": (".ci/run", "make check"),
     "make shape": ("tests/integration/test_shape.py", "test_the_file_is_what_the_migrations_give"),
+    "make surface": ("tests/surface/test_surface.py", "test_the_surface_is_what_is_written_down"),
     "git diff --exit-code": ("tests/integration/test_shape.py", "KEPT.read_text"),
     "make demo": ("tests/integration/test_demo.py", '"workers", "demo"'),
     "promtool check rules deploy/prometheus/vestnik.rules.yml": ("tests/unit/test_alerts.py", '"check", "config"'),

@@ -1,0 +1,80 @@
+"""What others see of the product, from where it stands in the code: no other file of this folder imports any of it."""
+
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from enum import IntEnum
+from typing import Any
+
+import typer
+from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
+from prometheus_client.metrics import MetricWrapperBase
+
+import health
+from health import Health, Metrics
+from health.field import BOUND, OPERATIONAL
+from inapp.api import Surroundings, build_api
+from inapp.api.error import STATUS
+from outbox.channel import Channel
+from outbox.delivery import MOVES, State
+from outbox.event_type import EventType
+from outbox.outcome import Outcome, Reason
+from outbox.own_catalog import OwnCatalog
+from telegram.simulator import SimulatorOptions, World, build_apps
+from telegram.simulator.method import METHODS
+from workers.command.main import SHORT, app
+from workers.exit import Exit
+from workers.settings import SECRETS, Settings
+
+SHORTCUTS: Mapping[str, Sequence[str]] = SHORT
+"""What is short for a command."""
+SECRET: Sequence[str] = SECRETS
+"""The settings that may come from a file."""
+EXITS: Sequence[type[IntEnum]] = (Exit, health.Verdict)
+"""What an exit code means: of a worker, and of what shows health files."""
+SIMULATED: Iterable[str] = METHODS
+"""The methods of the Bot API that the simulator answers."""
+
+
+def command() -> Any:
+    """Make the command with all that is under it."""
+    return typer.main.get_command(app)
+
+
+def settings() -> Mapping[str, Any]:
+    """Describe the settings as JSON schema does, by the fields' names."""
+    described: Mapping[str, Any] = Settings.model_json_schema()["properties"]
+    return described
+
+
+def metrics() -> list[MetricWrapperBase]:
+    """Make all metrics of a process."""
+    made = vars(Metrics(CollectorRegistry())).values()
+    return [metric for metric in made if isinstance(metric, MetricWrapperBase)]
+
+
+def served() -> Mapping[str, FastAPI]:
+    """Build what is served over HTTP, by where it is; nothing stands behind it."""
+    given = dict.fromkeys(field.name for field in dataclasses.fields(Surroundings))
+    world: dict[str, Any] = {**given, "origins": ()}
+    probes = health.build_app(Health("worker", "worker-1", ()), CollectorRegistry())
+    _, control = build_apps(World(SimulatorOptions()))
+    return {"api": build_api(Surroundings(**world)), "METRICS_BIND": probes, "simulator": control}
+
+
+def words() -> Mapping[str, Iterable[object]]:
+    """List the closed sets of words that stand in rows, labels, fields, answers and files."""
+    return {
+        "channel": Channel,
+        "state of a delivery": State,
+        "move of a delivery": (f"{old} -> {new}" for old, others in MOVES.items() for new in others),
+        "outcome of an attempt": (kind.__name__.lower() for kind in Outcome.__args__),
+        "reason": Reason,
+        "check of a process": health.CheckName,
+        "status of a check": health.Status,
+        "code and status of a refusal over HTTP": (f"{code} {status}" for code, status in STATUS.items()),
+        "field of the log, bound": BOUND,
+        "field of the log": OPERATIONAL,
+        "field of an event type in the catalog": (field.name for field in dataclasses.fields(EventType)),
+        "event type of Vestnik's own": OwnCatalog.load().file.table("types").values,
+    }
