@@ -36,18 +36,40 @@ class Backlog:
     cursor_moved_at: datetime | None = None
 
 
+# What is open stands in lanes that are in a run or wait, from their heads on; besides, what came back before. A lane
+# whose head has ended under a lease stands elsewhere by now.
 DELIVERIES = """
-select channel, state, count(*), extract(epoch from now() - min(settled_at))::float8 as oldest_seconds
-from outbox.delivery where phase = 'open' group by 1, 2
+select channel, state, count(*), null::float8 as oldest_seconds
+from (
+  select l.channel, case when l.leased and d.id = l.head then 'sending' else d.state end as state
+  from (
+    select r.channel, r.lease_until is not null as leased, h.lane_id, h.head
+    from outbox.run r cross join lateral unnest(r.lanes, r.heads) h (lane_id, head)
+    union all
+    select channel, false, id, head from outbox.lane where due_at is not null
+  ) l
+  cross join lateral (
+    select d.id, d.state from outbox.delivery d where d.lane_id = l.lane_id and d.id >= l.head and d.phase = 'open'
+    union all
+    select d.id, d.state from outbox.delivery d
+    where d.lane_id = l.lane_id and d.id < l.head and d.back and d.phase = 'open'
+  ) d
+  where not l.leased
+    or (select o.phase from outbox.delivery o where o.id = any(array[l.head]) order by o.id limit 1) = 'open'
+) d group by 1, 2
 union all
 select channel, state, count(*), extract(epoch from now() - min(settled_at))::float8
-from outbox.delivery where phase = 'stuck' group by 1, 2
+from outbox.delivery where stuck group by 1, 2
 """
 
+# lanes that have gone into a run, and those that are due and have not yet
 LANES = """
-select channel, count(*) filter (where due_at <= now()) as due,
-  extract(epoch from now() - min(due_at))::float8 as seconds
-from outbox.lane where due_at is not null group by 1
+select channel, sum(lanes)::bigint as due, extract(epoch from now() - min(due_at))::float8 as seconds
+from (
+  select channel, due_at, cardinality(lanes) as lanes from outbox.run where lease_until is null and due_at <= now()
+  union all
+  select channel, due_at, (due_at <= now())::integer from outbox.lane where due_at is not null
+) l group by 1
 """
 
 # the oldest event beyond the cursor, and that of each transaction that was open when the cursor passed
@@ -79,7 +101,9 @@ REST = """
 select
   (select count(*) from outbox.waiting where reason = 'scheduled') as scheduled,
   (select count(*) from outbox.waiting where reason = 'unrouted') as unrouted,
-  (select count(*) from outbox.lane where lease_until is not null) as leased,
+  (
+    select count(*) from outbox.sending s join outbox.delivery d on d.id = s.delivery_id where d.phase = 'open'
+  ) as leased,
   (select count(*) from outbox.attempt where resent) as possible_duplicates,
   (select moved_at from outbox.cursor where consumer = 'relay') as moved_at
 """

@@ -35,7 +35,7 @@ class Counted:
 STUCK = """
 select channel, state, count(*), extract(epoch from now() - min(settled_at))::float8 as seconds
 from (
-  select channel, state, settled_at from outbox.delivery where phase = 'stuck' order by id limit $1
+  select channel, state, settled_at from outbox.delivery where stuck order by id limit $1
 ) few group by 1, 2
 """
 
@@ -56,28 +56,62 @@ async def count(conn: Connection) -> Counted | None:
         sampled = await sample.take(conn, WITHIN)
         if sampled is None:
             return None
-        # not fewer than were counted
+        # what is being sent is pending in its row; and not fewer than were counted
+        sampled -= Counter(
+            {(channel, "pending"): n for (channel, state), n in counts.items() if state == State.SENDING}
+        )
         counts |= Counter({key: number for key, number in sampled.items() if key[1] in many})
     oldest = {row["channel"]: row["seconds"] for row in stuck if row["state"] == State.DEAD}
     return Counted(_by_channel(counts), sorted(many), oldest)
 
 
+# What is open stands in lanes that are in a run or wait, from their heads on; besides, what came back before.
 OPEN = """
 select channel, state, count(*)
-from (select channel, state from outbox.delivery where phase = 'open' order by lane_id, id limit $1) few group by 1, 2
+from (
+  select l.channel, case when l.leased and d.id = l.head then 'sending' else d.state end as state
+  from (
+    (
+      select r.channel, r.lease_until is not null as leased, h.lane_id, h.head
+      from (select channel, lease_until, lanes, heads from outbox.run order by id limit $1) r
+      cross join lateral unnest(r.lanes, r.heads) h (lane_id, head) limit $1
+    )
+    union all
+    (select channel, false, id, head from outbox.lane where due_at is not null order by channel, due_at limit $1)
+  ) l
+  cross join lateral (
+    (
+      select d.id, d.state from outbox.delivery d
+      where d.lane_id = l.lane_id and d.id >= l.head and d.phase = 'open' order by d.id limit $1
+    )
+    union all
+    (
+      select d.id, d.state from outbox.delivery d
+      where d.lane_id = l.lane_id and d.id < l.head and d.back and d.phase = 'open' order by d.id limit $1
+    )
+  ) d
+  -- of a run with a lease, only lanes that are being sent are in it still
+  where not l.leased
+    or (select o.phase from outbox.delivery o where o.id = any(array[l.head]) order by o.id limit 1) = 'open'
+  limit $1
+) few group by 1, 2
 """
 
-# What is being sent is in lanes with a lease: one message of each, and no digest carries more than 50 deliveries. In
-# the order of the leases, or the planner may go by channel, through all lanes.
+# What is being sent is in runs with a lease: one message of each lane, and no digest carries more than 50 deliveries.
 SENDING = """
-with leased as materialized (
-  select id, channel from outbox.lane where lease_until is not null order by lease_until limit $1
-)
-select l.channel, 'sending' as state, count(*)
-from leased l cross join lateral (
-  select state from outbox.delivery d where d.lane_id = l.id and d.phase = 'open' order by d.id limit 50
+select r.channel, 'sending' as state, count(*)
+from (
+  select channel, heads from outbox.run where lease_until is not null order by lease_until limit $1
+) r
+cross join lateral unnest(r.heads) h (head)
+cross join lateral (
+  select lane_id from outbox.delivery where id = any(array[h.head]) and phase = 'open' order by id limit 1
+) o
+cross join lateral (
+  select id, state from outbox.delivery d
+  where d.lane_id = o.lane_id and d.id >= h.head and d.phase = 'open' order by d.id limit 50
 ) d
-where d.state = 'sending' group by 1
+where d.id = h.head or d.state = 'sending' group by 1
 """
 
 

@@ -50,7 +50,7 @@ POOLER_REFUSES = ("unsupported startup parameter", "authentication failed", "doe
 
 FREE_PLANNER = """
 set local enable_seqscan = on; set local enable_hashjoin = on; set local enable_mergejoin = on;
-set local plan_cache_mode = auto
+set local enable_bitmapscan = on; set local plan_cache_mode = auto
 """
 """For a transaction that reads whole tables."""
 

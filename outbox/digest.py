@@ -62,16 +62,20 @@ async def following(
 # behind the head of a lane whose lease holds: pending -> sending, all of them or none
 CARRY = """
 with held as materialized (
-  select id, lease_until from outbox.lane where id = $1 and token = $2 for no key update
+  select d.lane_id from (
+    select id, heads from outbox.run where id = $2 and lease_until is not null for no key update
+  ) r
+  cross join lateral (
+    select lane_id from outbox.delivery where id = $1 and id = any(r.heads) and state = 'pending' limit 1
+  ) d
 ),
 waiting as materialized (
   select d.id from outbox.delivery d
-  -- a lane that was given back keeps its token until the next claim
-  where exists (select from held where lease_until is not null)
-    and d.id = any($3::bigint[]) and d.lane_id is not distinct from $1 and d.state = 'pending' for no key update
+  where d.id = any($3::bigint[]) and d.state = 'pending' and d.lane_id = (select lane_id from held)
+  order by d.id for no key update of d
 )
-update outbox.delivery d set state = 'sending'
-where d.id = any(array(select id from waiting)) and (select count(*) from waiting) = cardinality($3::bigint[])
+update outbox.delivery d set state = 'sending' from waiting
+where d.id = any(array[waiting.id]) and (select count(*) from waiting) = cardinality($3::bigint[])
 """
 
 
@@ -80,7 +84,7 @@ async def carry(conn: Connection, head: Claimed, carried: Sequence[Claimed]) -> 
 
     It is not where the lease is lost, or one of them is not pending any more.
     """
-    done = await conn.execute(CARRY, head.lane_id, head.token, [one.delivery_id for one in carried])
+    done = await conn.execute(CARRY, head.delivery_id, head.token, [one.delivery_id for one in carried])
     return int(done.split()[-1]) == len(carried)
 
 

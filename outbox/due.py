@@ -20,61 +20,57 @@ class Due:
     """How long until the next lane is due: zero when one is, None when none waits."""
 
 
-# what comes next in each lane `a`: its type, and when; what quiet hours hold back goes at once where something behind
-# it cannot wait until they are over
-NEXT = """
-left join lateral (
-  select (select e.type from outbox.event e where e.id = any(array[d.event_id]) order by e.id limit 1) as type,
-    case when d.reason = 'quiet_hours' and (
-      select true from outbox.delivery u
-      where u.lane_id = a.lane_id and u.phase = 'open' and u.state = 'pending'
-        and (u.urgent or (u.expires_at > now() and u.expires_at <= d.due_at)) limit 1
-    ) then now() else d.due_at end as due_at
-  from outbox.delivery d
-  where d.lane_id = any(array[a.lane_id]) and d.phase = 'open' and d.state = 'pending'
-  order by d.lane_id, d.id limit 1
-) n on true
-"""
-
-# One look-up for each type in the index by type and time, and another one for its first lanes. Where as many types are
-# due as lanes are asked for, no type can get a second lane: then its first one is enough.
+# One look-up for each type in the index of what nobody has claimed, and another one for its first runs. Where as many
+# types are due as lanes are asked for, no type can get a second lane: then one of each is enough.
 LOOK = """
-with recursive head as (
-  (
-    select head_type, due_at, urgent from outbox.lane
-    where channel = $1 and due_at is not null order by head_type, due_at limit 1
-  )
+with recursive kind as (
+  (select urgent, type from outbox.run where channel = $1 and lease_until is null order by urgent, type limit 1)
   union all
-  select n.head_type, n.due_at, n.urgent from head h cross join lateral (
-    select l.head_type, l.due_at, l.urgent from outbox.lane l
-    where l.channel = $1 and l.due_at is not null and l.head_type > h.head_type order by l.head_type, l.due_at limit 1
+  select n.urgent, n.type from kind k cross join lateral (
+    select r.urgent, r.type from outbox.run r
+    where r.channel = $1 and r.lease_until is null and (r.urgent, r.type) > (k.urgent, k.type)
+    order by r.urgent, r.type limit 1
   ) n
 ),
-kind as materialized (
-  select head_type, due_at, urgent, count(*) filter (where due_at <= now()) over () < $2 as few from head
+few as materialized (select urgent, type, count(*) over () < $2 as few from kind)
+select k.urgent, k.type, r.wait, r.lanes
+from few k cross join lateral (
+  select greatest(min(due_at) - now(), interval '0') as wait, least(
+      coalesce(sum(cardinality(lanes)) filter (where due_at <= now()), 0),
+      case when k.few or k.urgent then $2 else 1 end
+    )::bigint as lanes
+  from (
+    select due_at, lanes from outbox.run r
+    where r.channel = $1 and r.lease_until is null and r.urgent = k.urgent and r.type = k.type
+    order by r.due_at, r.id limit $3
+  ) r
+) r
+union all
+(
+  select null, null, greatest(due_at - now(), interval '0'), 0 from outbox.lane
+  where channel = $1 and due_at is not null order by due_at limit 1
 )
-select head_type, greatest(due_at - now(), interval '0') as wait,
-  (select count(*) from (
-    select from outbox.lane where channel = $1 and urgent and due_at <= now() limit $2
-  ) u) as urgent,
-  case
-    when due_at > now() then 0
-    when not few then (not urgent)::integer
-    else (select count(*) filter (where not c.urgent) from (
-      select l.urgent from outbox.lane l
-      where l.channel = $1 and l.head_type = kind.head_type and l.due_at between kind.due_at and now()
-      order by l.due_at limit $2
-    ) c)
-  end as ordinary
-from kind
 """
+
+RUNS = 64
+"""Looked at of each type: more than a worker claims at once, unless most of them have one lane."""
+
+PROMOTE = "select outbox.promote($1, $2)"
+
+PROMOTED = 1_000
+"""Lanes that go from waiting into runs in one transaction."""
+
+NOW = timedelta(0)
 
 
 async def look(conn: Connection, channel: Channel, most: int) -> Due:
-    """Look at what is due, and count up to `most` lanes of each kind."""
-    rows = await conn.fetch(LOOK, channel, most)
+    """Look at what is due, and count up to `most` lanes of each kind; lanes that waited and are due go into runs."""
+    rows = await conn.fetch(LOOK, channel, most, RUNS)
+    if any(row["type"] is None and row["wait"] == NOW for row in rows):
+        await conn.execute(PROMOTE, channel, PROMOTED)
+        rows = await conn.fetch(LOOK, channel, most, RUNS)
     return Due(
-        urgent=rows[0]["urgent"] if rows else 0,
-        types={row["head_type"]: row["ordinary"] for row in rows if row["ordinary"]},
+        urgent=sum(row["lanes"] for row in rows if row["urgent"]),
+        types={row["type"]: row["lanes"] for row in rows if row["urgent"] is False and row["lanes"]},
         wait=min((row["wait"] for row in rows), default=None),
     )

@@ -9,7 +9,7 @@ from outbox.database import Connection
 # as the function itself does: no relay between here and the commit
 HOLD_RELAY = "select from outbox.cursor where consumer = 'relay' for update"
 
-OPEN = "select count(*) from outbox.delivery where lane_id = any($1::bigint[]) and phase = 'open'"
+COUNT_OPEN = waiting.OPEN.join(("select count(*) from (", ") o"))
 
 # pending | sending -> skipped
 FORGET = "select outbox.forget($1)"
@@ -20,7 +20,7 @@ async def forget(conn: Connection, recipient: str) -> int:
     async with conn.transaction():
         await conn.execute(HOLD_RELAY)
         lanes = await waiting.lock_lanes_of(conn, recipient)
-        count: int = await conn.fetchval(OPEN, list(lanes.values()))
+        count: int = await conn.fetchval(COUNT_OPEN, list(lanes.values()))
         await conn.execute(FORGET, recipient)
     return count
 

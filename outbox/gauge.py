@@ -44,21 +44,28 @@ def of(content: Mapping[str, Any]) -> Gauge:
     return Gauge(**{name: value for name, value in content.items() if name in known})
 
 
-# the first lane of each channel and type of head: one look-up for each
+# the first run of each channel, type and urgency: one look-up for each; and what is due and in no run yet
 OLDEST_DUE = """
 with recursive head as (
   (
-    select channel, head_type, due_at from outbox.lane
-    where due_at is not null order by channel, head_type, due_at limit 1
+    select channel, urgent, type, due_at from outbox.run
+    where lease_until is null order by channel, urgent, type, due_at limit 1
   )
   union all
-  select n.channel, n.head_type, n.due_at from head h cross join lateral (
-    select l.channel, l.head_type, l.due_at from outbox.lane l
-    where l.due_at is not null and (l.channel, l.head_type) > (h.channel, h.head_type)
-    order by l.channel, l.head_type, l.due_at limit 1
+  select n.channel, n.urgent, n.type, n.due_at from head h cross join lateral (
+    select r.channel, r.urgent, r.type, r.due_at from outbox.run r
+    where r.lease_until is null and (r.channel, r.urgent, r.type) > (h.channel, h.urgent, h.type)
+    order by r.channel, r.urgent, r.type, r.due_at limit 1
   ) n
 )
-select channel, extract(epoch from now() - min(due_at))::float8 as seconds from head group by 1
+select channel, extract(epoch from now() - min(due_at))::float8 as seconds
+from (
+  select channel, due_at from head
+  union all
+  select c.channel, l.due_at from unnest(array['inapp', 'telegram']) c (channel) cross join lateral (
+    select due_at from outbox.lane where channel = c.channel and due_at is not null order by due_at limit 1
+  ) l
+) d group by 1
 """
 
 

@@ -33,7 +33,8 @@ class Action(StrEnum):
 
 # dead -> pending
 REPLAY = """
-update outbox.delivery set state = 'pending', reason = null, attempts = 0, due_at = now(), settled_at = null
+update outbox.delivery set state = 'pending', reason = null, attempts = 0, due_at = now(), settled_at = null,
+  back = true
 where id = any($1::bigint[]) and state = 'dead' and settled_at <= $2 returning id
 """
 
@@ -45,7 +46,7 @@ where id = any($1::bigint[]) and state = 'dead' and settled_at <= $2 returning i
 
 # unknown -> pending
 RESEND = """
-update outbox.delivery set state = 'pending', reason = null, due_at = now(), settled_at = null
+update outbox.delivery set state = 'pending', reason = null, due_at = now(), settled_at = null, back = true
 where id = any($1::bigint[]) and state = 'unknown' and settled_at <= $2 returning id
 """
 

@@ -14,6 +14,8 @@ PLANNER: Mapping[str, str] = {
     "enable_seqscan": "off",
     "enable_hashjoin": "off",
     "enable_mergejoin": "off",
+    # what is asked for is the first few rows in an index's order, and a bitmap reads all before it sorts them
+    "enable_bitmapscan": "off",
     # and one plan for every batch: made once, and not by guesses about the values of this one
     "plan_cache_mode": "force_generic_plan",
 }

@@ -1,15 +1,16 @@
 """Recording: ends attempts, each under the token of its claim, many in one transaction."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from outbox import link, live_message, own_event, waiting
+from outbox import link, live_message, own_event, run, waiting
 from outbox.database import Connection
 from outbox.decision import Decision
 from outbox.delivery import State
-from outbox.lane import PACE, Claimed, lock, release
+from outbox.lane import PACE, Claimed, lock, put_on
 from outbox.link import LinkState, Migrated, Refusal
 from outbox.live_message import LiveMessage
 from outbox.outcome import Delivered, Outcome
@@ -77,15 +78,19 @@ class Recorded:
     """Lanes whose next delivery waits for nothing but the chat's pace."""
 
 
-# sending -> sent | pending | dead | unknown | expired | skipped
+# being sent -> sent | pending | dead | unknown | expired | skipped
 MOVE = """
 update outbox.delivery d set
   state = a.state, reason = a.reason, attempts = a.attempts, due_at = now() + a.delay, message_id = a.message_id,
   seconds = case when a.state = 'sent' then a.seconds end,
-  settled_at = case when a.state <> 'pending' then now() end
-from unnest($1::bigint[], $2::text[], $3::text[], $4::integer[], $5::interval[], $6::bigint[], $7::real[])
-  as a (delivery_id, state, reason, attempts, delay, message_id, seconds)
-where d.id = any(array[a.delivery_id]) and d.state = 'sending'
+  settled_at = case when a.state <> 'pending' then now() end,
+  back = d.back and a.state = 'pending'
+from (
+  select * from unnest(
+    $1::bigint[], $2::boolean[], $3::text[], $4::text[], $5::integer[], $6::interval[], $7::bigint[], $8::real[]
+  ) as a (delivery_id, heads, state, reason, attempts, delay, message_id, seconds) order by a.delivery_id
+) a
+where d.id = any(array[a.delivery_id]) and (d.state = 'sending' or (a.heads and d.state = 'pending'))
 returning d.id
 """
 
@@ -95,30 +100,86 @@ select * from unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::rea
 """
 
 
-async def record(conn: Connection, finishes: Sequence[Finish]) -> Recorded:
+async def record(conn: Connection, finishes: Sequence[Finish], over: Collection[int] | None = None) -> Recorded:
     """End attempts; those whose lease was lost meanwhile change nothing.
 
-    Where a message carried several deliveries of a lane, all their ends come together: the lease is given back here.
+    Where a message carried several deliveries of a lane, all their ends come together: the lane goes on here. `over`:
+    runs of which nothing is left then; None where nobody has counted.
     """
+    if not any(_says_more(finish) for finish in finishes) and _are_alone(finishes):
+        return await _end(conn, finishes, over)
     async with conn.transaction():
-        tokens = await lock(conn, [finish.claimed.lane_id for finish in finishes])
-        held = [finish for finish in finishes if tokens.get(finish.claimed.lane_id) == finish.claimed.token]
-        won = frozenset(row["id"] for row in await conn.fetch(MOVE, *_columns(held)))
+        runs = await run.lock(conn, [finish.claimed.token for finish in finishes])
+        lanes = {finish.claimed.lane_id for finish in finishes if finish.claimed.token in runs}
+        await lock(conn, lanes)
+        sent = await run.heads(conn, runs, lanes)
+        held = [finish for finish in finishes if (finish.claimed.token, finish.claimed.lane_id) in sent]
+        heads = frozenset(sent.values())
+        won = frozenset(row["id"] for row in await conn.fetch(MOVE, *_columns(held, heads)))
         kept = [finish for finish in held if finish.claimed.delivery_id in won]
+        await run.leave(conn, runs, _may_come_again(kept, heads))
         await _add_attempts(conn, kept)
         await _pace(conn, kept)
         links = await _change_links(conn, kept)
         await _keep_live(conn, kept)
         await own_event.emit_all(conn, [told for finish in kept for told in finish.tell])
         # last and in a statement of its own: only so does it see what the relay added before our lock
-        lanes = {finish.claimed.lane_id: finish.claimed.token for finish in kept}
-        paced = await release(conn, list(lanes), list(lanes.values()))
+        paced = await put_on(conn, {f.claimed.lane_id for f in kept if f.claimed.delivery_id in heads})
+        await run.end(conn, runs, over)
     return Recorded(won, links, paced)
 
 
-def _columns(finishes: Sequence[Finish]) -> tuple[list[object], ...]:
+def _says_more(f: Finish) -> bool:
+    """Tell whether an end says more than that its delivery was sent."""
+    return (
+        f.decision.state is not State.SENT
+        or f.decision.reason is not None
+        or f.claimed.attempts > 0
+        or f.live is not None
+        or f.link is not None
+        or f.migrate_to is not None
+        or f.restore_links > NO_TIME
+        or f.tell != ()
+        or _proves_well(f)
+    )
+
+
+def _are_alone(finishes: Sequence[Finish]) -> bool:
+    """Tell whether each message carried one delivery."""
+    return len({finish.claimed.lane_id for finish in finishes}) == len(finishes)
+
+
+END = "select won, paced from outbox.end_attempts($1, $2, $3, $4, $5, $6, $7)"
+
+
+async def _end(conn: Connection, finishes: Sequence[Finish], over: Collection[int] | None) -> Recorded:
+    """End attempts that simply delivered, in one round trip."""
+    tokens = [f.claimed.token for f in finishes]
+    row = await conn.fetchrow(
+        END,
+        tokens,
+        [f.claimed.delivery_id for f in finishes],
+        [f.outcome.message_id if isinstance(f.outcome, Delivered) else None for f in finishes],
+        [f.seconds for f in finishes],
+        [f.every.total_seconds() for f in finishes],
+        [f.burst for f in finishes],
+        list(over or ()),
+    )
+    if over is None:
+        await run.end(conn, tokens, over)
+    return Recorded() if row is None else Recorded(frozenset(row["won"] or ()), paced=row["paced"])
+
+
+def _may_come_again(finishes: Sequence[Finish], heads: AbstractSet[int]) -> list[int]:
+    """List those heads that wait again, or that an operator may bring back."""
+    again = (State.PENDING, State.DEAD, State.UNKNOWN)
+    return [f.claimed.delivery_id for f in finishes if f.decision.state in again and f.claimed.delivery_id in heads]
+
+
+def _columns(finishes: Sequence[Finish], heads: AbstractSet[int]) -> tuple[list[object], ...]:
     return (
         [f.claimed.delivery_id for f in finishes],
+        [f.claimed.delivery_id in heads for f in finishes],
         [f.decision.state for f in finishes],
         [f.decision.reason for f in finishes],
         [f.decision.attempts for f in finishes],
@@ -149,8 +210,7 @@ async def _pace(conn: Connection, finishes: Sequence[Finish]) -> None:
         await conn.execute(
             PACE,
             [f.claimed.lane_id for f in paced],
-            [f.claimed.token for f in paced],
-            [f.every for f in paced],
+            [f.every.total_seconds() for f in paced],
             [f.burst for f in paced],
         )
 

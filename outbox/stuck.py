@@ -62,7 +62,7 @@ with stuck as (
     select type, request_id, traceparent
     from outbox.event e where e.id = any(array[d.event_id]) order by e.id limit 1
   ) e
-  where d.phase = 'stuck' and d.state = $1
+  where d.stuck and d.state = $1
     and ($2::bigint[] is null or d.id = any($2)) and ($3::text is null or e.type = $3)
     and ($4::text is null or d.recipient = $4) and ($5::text is null or d.reason = $5)
     and ($6::timestamptz is null or d.settled_at <= $6) and ($7::timestamptz is null or d.settled_at >= $7)

@@ -90,7 +90,12 @@ select o.acted_at, 'ordered', d.event_id, d.id, d.channel, d.recipient, o.action
 from outbox.operator_action o join outbox.delivery d on d.id = o.delivery_id where d.event_id = any($1::bigint[])
 union all
 select coalesce(d.settled_at, now()), case when d.settled_at is null then 'stands' else 'settled' end, d.event_id,
-  d.id, d.channel, d.recipient, d.state, d.reason, null, null, false, null
+  d.id, d.channel, d.recipient,
+  case
+    when d.state = 'pending' and d.id = any(array(select delivery_id from outbox.sending)) then 'sending'
+    else d.state
+  end,
+  d.reason, null, null, false, null
 from outbox.delivery d where d.event_id = any($1::bigint[])
 ) s
 order by at, event_id,

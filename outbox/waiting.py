@@ -54,25 +54,52 @@ async def lock_lanes_of(conn: Connection, recipient: str) -> dict[Channel, int]:
     return lanes
 
 
+# what is open in lanes: from their heads on, and what came back before
+OPEN = """
+select o.id from unnest($1::bigint[]) a (lane_id)
+cross join lateral (select id, head from outbox.lane where id = any(array[a.lane_id]) order by id limit 1) l
+cross join lateral (
+  select id from outbox.delivery o where o.lane_id = l.id and o.id >= l.head and o.phase = 'open'
+  union all
+  select id from outbox.delivery o where o.lane_id = l.id and o.id < l.head and o.back and o.phase = 'open'
+) o
+"""
+
+# whoever claims one of them now is waited for; after that nobody can, until we commit
+LOCK_OPEN = OPEN.join(
+    (
+        "select d.id from outbox.delivery d where d.id = any(array(",
+        ")) and d.state = 'pending' order by d.id for no key update",
+    )
+)
+
+
+async def _lock_open(conn: Connection, lanes: Collection[int]) -> list[int]:
+    """Lock what waits in lanes; some of it may be on its way all the same, as a later statement sees."""
+    return [row["id"] for row in await conn.fetch(LOCK_OPEN, list(lanes))]
+
+
 # pending -> skipped: all that waits behind a chat that cannot be written to
 SKIP = """
-update outbox.delivery d set
-  state = 'skipped', reason = ($2::text[])[array_position($1::bigint[], d.lane_id)], settled_at = now()
-where d.lane_id = any($1::bigint[]) and d.phase = 'open' and d.state = 'pending'
+update outbox.delivery d set state = 'skipped', reason = $2, settled_at = now()
+where d.id = any($1::bigint[]) and d.state = 'pending' and d.id <> all(array(select delivery_id from outbox.sending))
 returning d.lane_id
 """
 
 
 async def skip(conn: Connection, reasons: Mapping[int, str]) -> Counter[int]:
     """Skip all that waits in these lanes, each with its reason; count by lane."""
-    rows = await conn.fetch(SKIP, list(reasons), list(reasons.values())) if reasons else []
-    return Counter(row["lane_id"] for row in rows)
+    skipped = Counter[int]()
+    for reason in sorted(set(reasons.values())):
+        waiting = await _lock_open(conn, [lane_id for lane_id, its in reasons.items() if its == reason])
+        skipped.update(row["lane_id"] for row in await conn.fetch(SKIP, waiting, reason))
+    return skipped
 
 
 # pending -> skipped: what the person does not want any more
 SKIP_TYPES = """
 update outbox.delivery d set state = 'skipped', reason = $3, settled_at = now()
-where d.lane_id = any($1::bigint[]) and d.phase = 'open' and d.state = 'pending'
+where d.id = any($1::bigint[]) and d.state = 'pending' and d.id <> all(array(select delivery_id from outbox.sending))
   and (select e.type from outbox.event e where e.id = any(array[d.event_id]) order by e.id limit 1) = any($2::text[])
 returning d.id
 """
@@ -80,17 +107,18 @@ returning d.id
 
 async def skip_types(conn: Connection, lanes: Collection[int], types: Collection[str], reason: str) -> int:
     """Skip what waits in these lanes of some event types; return how many deliveries that were."""
-    return len(await conn.fetch(SKIP_TYPES, list(lanes), list(types), reason)) if lanes and types else 0
+    if not (lanes and types):
+        return 0
+    return len(await conn.fetch(SKIP_TYPES, await _lock_open(conn, lanes), list(types), reason))
 
 
 # pending, held back for a reason -> pending, due now
 HASTEN = """
 update outbox.delivery d set due_at = now()
-where d.lane_id = any($1::bigint[]) and d.phase = 'open' and d.state = 'pending' and d.reason = $2
-  and d.due_at > now()
+where d.id = any($1::bigint[]) and d.state = 'pending' and d.reason = $2 and d.due_at > now()
 """
 
 
 async def hasten(conn: Connection, lanes: Collection[int], reason: str) -> None:
     """Make due what waits in these lanes for this reason."""
-    await conn.execute(HASTEN, list(lanes), reason)
+    await conn.execute(HASTEN, await _lock_open(conn, lanes), reason)

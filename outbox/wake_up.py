@@ -1,34 +1,22 @@
-"""Wake-ups: lanes that got deliveries back look again; what got new ones is woken by `outbox.wake_lanes`."""
+"""Wake-ups: lanes that got deliveries back, or lost some, are looked at again.
 
-from collections.abc import Sequence
+What the relay adds wakes its lanes in the same transaction (see `outbox.wake_lanes` in the database).
+"""
 
-from outbox import due
+from collections.abc import Collection
+
 from outbox.database import Connection
 from outbox.lane import lock
 
-# due, idle -> due or idle, by what waits in them now; a leased lane learns only whether something urgent does
-REQUEUE = due.NEXT.join(
-    (
-        """
-update outbox.lane l set
-  due_at = case when l.lease_until is null and n.due_at is not null then greatest(now(), n.due_at, l.ready_at) end,
-  head_type = coalesce(n.type, ''),
-  -- with a limit it stays a look-up for each lane; an `exists` may be planned as one pass through all that is urgent
-  urgent = (
-    select true from outbox.delivery u
-    where u.lane_id = l.id and u.phase = 'open' and u.urgent limit 1
-  ) is true
-from unnest($1::bigint[]) a (lane_id)
-""",
-        """
-where l.id = any(array[a.lane_id])
-""",
-    )
-)
+# by what waits in them now: in no run -> due, waiting or idle; in one that nobody has claimed -> where it belongs
+REQUEUE = "select outbox.requeue($1)"
 
 
-async def requeue(conn: Connection, lanes: Sequence[int]) -> None:
-    """Put lanes right in which deliveries have come back in this transaction, perhaps before their heads."""
+async def requeue(conn: Connection, lanes: Collection[int]) -> None:
+    """Put lanes right in which deliveries have come back in this transaction, perhaps before their heads, or ended.
+
+    Two statements: only one that starts after the lock sees whether a lane has just gone idle.
+    """
     if lanes:
         await lock(conn, lanes)
-        await conn.execute(REQUEUE, lanes)
+        await conn.execute(REQUEUE, list(lanes))

@@ -84,7 +84,9 @@ class Asker:
 
     async def _reserve(self, seen: Due, *, urgent: bool, promised: int = 0) -> Budget:
         due = seen.urgent if urgent else sum(seen.types.values())
-        want = min(due, self.flight.room(urgent=urgent, promised=promised))
+        # half of the slots at once: one half is claimed while the other is sent and recorded
+        half = (self.flight.slots + 1) // 2
+        want = min(due, self.flight.room(urgent=urgent, promised=promised), half)
         if want == 0:
             return NOT_ASKED
         budget = await self.pacer.reserve(want, urgent=urgent)

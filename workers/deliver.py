@@ -97,7 +97,14 @@ class Deliverer:
         try:
             if allowance.granted and not self._parts.stopping.is_set():
                 shares = self._rotation.deal(seen.types, allowance.ordinary.granted)
-                claimed = await lane.claim_shares(conn, Channel.TELEGRAM, shares, urgent=allowance.urgent.granted)
+                claimed = await lane.claim_shares(
+                    conn,
+                    Channel.TELEGRAM,
+                    shares,
+                    urgent=allowance.urgent.granted,
+                    paced=not self._parts.settings.paid_broadcast,
+                )
+                self._recorder.expect(claimed)
             for one in claimed:
                 self._flight.start(self._deliver(one, allowance.of(one)), urgent=one.urgent)
         finally:

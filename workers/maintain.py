@@ -4,7 +4,7 @@ import time
 from datetime import timedelta
 
 from health import Check, CheckName, Status, get_logger
-from outbox import lane, record, update
+from outbox import record, run, update
 from outbox.channel import Channel
 from outbox.database import Connection
 from outbox.delivery import State
@@ -59,7 +59,7 @@ async def maintain_slice(parts: Parts, turn: Slice) -> None:
 
 async def settle(parts: Parts, conn: Connection) -> int:
     """End attempts whose lease has ended: nobody knows whether they arrived. Return of how many deliveries."""
-    taken = await lane.take_ended(conn, LARGEST)
+    taken = await run.take_ended(conn, LARGEST)
     if taken:
         finishes = [_lost(parts, claimed) for claimed in taken]
         recorded = await record.record(conn, finishes)

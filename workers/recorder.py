@@ -1,6 +1,7 @@
 """The recorder: writes the ends of attempts, many in one transaction, and counts them."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -10,6 +11,7 @@ from health import get_logger
 from outbox import record
 from outbox.channel import Channel
 from outbox.delivery import State
+from outbox.lane import Claimed
 from outbox.outcome import Reason, Retry, Snooze, Unknown
 from outbox.record import Finish, LinkMoves, Recorded
 from workers.ending import log_end
@@ -32,6 +34,7 @@ class Recorder:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._waiting: asyncio.Queue[tuple[Sequence[Finish], asyncio.Future[None]]] = asyncio.Queue()
+        self._left = Counter[int]()
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -43,6 +46,10 @@ class Recorder:
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])
+
+    def expect(self, claimed: Sequence[Claimed]) -> None:
+        """Say what has been claimed: a run is over when the ends of all its attempts are written."""
+        self._left.update(one.token for one in claimed)
 
     async def record(self, finishes: Sequence[Finish]) -> None:
         """Write the end of one attempt, in one transaction for all that it carried; return when it is written."""
@@ -69,13 +76,20 @@ class Recorder:
 
     async def _write(self, finishes: Sequence[Finish]) -> Recorded:
         backoff = Backoff()
+        ended = Counter(token for token, _ in {(f.claimed.token, f.claimed.lane_id) for f in finishes})
+        over = [token for token, count in ended.items() if self._left[token] == count]
         while True:
             try:
                 async with watching_postgres(self._parts.health), self._parts.pool.acquire() as conn:
-                    return await record.record(conn, finishes)
+                    recorded = await record.record(conn, finishes, over)
+                break
             except (PostgresOutOfReachError, asyncpg.TransactionRollbackError, asyncpg.QueryCanceledError):
                 # away, or chosen as the victim of a deadlock or a time-out: nothing was written
                 await backoff.wait()
+        self._left.subtract(ended)
+        for token in over:
+            del self._left[token]
+        return recorded
 
 
 def count(parts: Parts, finishes: Sequence[Finish], recorded: Recorded) -> None:

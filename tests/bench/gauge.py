@@ -12,11 +12,15 @@ TIMES = 25
 
 # five in each lane, one after the other for every lane; one in a hundred is dead instead, and some lanes are leased
 LANES = """
-insert into outbox.lane (channel, recipient, head_type, due_at, lease_until)
-select 'telegram', 'u-' || n, 'type-' || n % 4,
-  case when n % 10000 > 0 then now() + n * interval '1 ms' end,
-  case when n % 10000 = 0 then now() + interval '1 hour' end
-from generate_series($1::integer / 5 + 1, $2::integer / 5) n
+with born as (
+  insert into outbox.lane (channel, recipient, busy)
+  select 'telegram', 'u-' || n, true from generate_series($1::integer / 5 + 1, $2::integer / 5) n
+  returning id
+)
+insert into outbox.run (type, urgent, lease_until, lanes, heads)
+select 'type-' || id % 4, false, case when id % 10000 = 0 then now() + interval '1 hour' end, array_agg(id),
+  array_agg($1::integer + id - $1::integer / 5)
+from born group by 1, 3, id / 1000
 """
 DELIVERIES = """
 insert into outbox.delivery (event_id, lane_id, channel, recipient, state, reason, settled_at)

@@ -17,7 +17,7 @@ BATCH = 100
 DELIVERED = Delivered(1)
 EMPTY = """
 truncate outbox.event, outbox.waiting, outbox.batch, outbox.delivery, outbox.attempt, outbox.operator_action,
-  outbox.telegram_link
+  outbox.telegram_link, outbox.run
 """
 
 

@@ -8,7 +8,7 @@ from outbox.lane import LEASE
 from tests.integration.stage import until_true
 
 # what time would do
-END = "update outbox.lane set lease_until = now() where lease_until <= now() + $1::interval - $2::interval"
+END = "update outbox.run set lease_until = now() where lease_until <= now() + $1::interval - $2::interval"
 
 
 async def end(conn: Connection, *, older_than: timedelta) -> None:

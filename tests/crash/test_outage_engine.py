@@ -24,8 +24,8 @@ ALL_OTHERS = """
 select pg_terminate_backend(pid) from pg_stat_activity
 where datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend'
 """
-CLAIMS = "select sum(token)::bigint from outbox.lane"
-SENDING = "select count(*) from outbox.delivery where state = 'sending'"
+CLAIMS = "select last_value from outbox.run_id_seq"
+SENDING = "select coalesce(sum(cardinality(lanes)), 0) from outbox.run where lease_until is not null"
 
 
 @pytest.fixture

@@ -78,7 +78,7 @@ async def _read_half(conn: Connection) -> None:
 
 async def hasten(conn: Connection) -> None:
     """End the lease and the hour that are waited for."""
-    await conn.execute("update outbox.lane set lease_until = now() where lease_until is not null")
+    await conn.execute("update outbox.run set lease_until = now() where lease_until is not null")
     await conn.execute("update outbox.event set deliver_at = now() where deliver_at > now()")
     await conn.execute("update outbox.waiting set due_at = now() where reason = 'scheduled'")
 

@@ -20,78 +20,92 @@ AT_ONCE, LATER = timedelta(0), timedelta(hours=1)
 # refuses whatever the state machine does not have; a final state and a token's way down are refused by it too
 WATCH = """
 create table public.move (old text, new text, primary key (old, new));
-create table public.taken (delivery_id bigint primary key, token bigint);
 create function public.watch_delivery() returns trigger language plpgsql as $$
 declare
   was text := case when tg_op = 'INSERT' then 'born' else old.state end;
 begin
+  if was = 'pending' and exists (select from outbox.sending s where s.delivery_id = new.id) then
+    was := 'sending';
+  end if;
   if was <> new.state and not exists (select from public.move m where m.old = was and m.new = new.state) then
     raise exception 'illegal move: % -> %', was, new.state;
   end if;
   if tg_op = 'UPDATE' and new.attempts < old.attempts and not (was = 'dead' and new.state = 'pending') then
     raise exception 'attempts went down: % -> %', old.attempts, new.attempts;
   end if;
-  if new.state = 'sending' and was <> 'sending' then
-    insert into public.taken select new.id, l.token from outbox.lane l where l.id = new.lane_id
-    on conflict (delivery_id) do update set token = excluded.token;
-  end if;
   return new;
 end $$;
 create trigger watch before insert or update on outbox.delivery for each row execute function public.watch_delivery();
-create function public.watch_lane() returns trigger language plpgsql as $$
+create function public.watch_run() returns trigger language plpgsql as $$
 begin
-  if new.token < old.token then
-    raise exception 'token went down: % -> %', old.token, new.token;
-  end if;
-  if new.lease_until > coalesce(old.lease_until, '-infinity') and new.token = old.token then
-    raise exception 'leased under an old token: %', new.token;
+  if new.lease_until > coalesce(old.lease_until, '-infinity') and old.lease_until is not null and new.id <= old.id then
+    raise exception 'leased under an old token: %', new.id;
   end if;
   return new;
 end $$;
-create trigger watch before update on outbox.lane for each row execute function public.watch_lane();
-"""
-
-# one message may carry many of a lane, but only those that were taken by one claim
-TWO_AT_ONCE = """
-select d.lane_id from outbox.delivery d join public.taken t on t.delivery_id = d.id
-where d.state = 'sending' group by 1 having count(distinct t.token) > 1
+create trigger watch before update on outbox.run for each row execute function public.watch_run();
 """
 
 CLEAN = """
 truncate outbox.event, outbox.batch, outbox.waiting, outbox.recipient, outbox.preference, outbox.telegram_link,
-  outbox.lane, outbox.delivery, outbox.attempt, outbox.operator_action, outbox.inbox, outbox.notification
+  outbox.lane, outbox.run, outbox.delivery, outbox.attempt, outbox.operator_action, outbox.inbox, outbox.notification
   restart identity cascade;
 update outbox.cursor set low = pg_current_snapshot(), high = pg_current_snapshot(), at_xid = '0', at_id = 0
 """
 
 # each row is a fault
 FAULTS = """
-with head as (
-  select distinct on (d.lane_id) d.lane_id, d.reason, d.due_at, e.type
+with member as (
+  select r.id as run_id, r.type, r.urgent, r.lease_until is not null as leased, h.lane_id, h.head, d.phase
+  from outbox.run r cross join unnest(r.lanes, r.heads) h (lane_id, head)
+  left join outbox.delivery d on d.id = h.head
+), sending as (
+  select lane_id, head from member where leased and phase = 'open'
+), head as (
+  select distinct on (d.lane_id) d.lane_id, d.id, d.reason, d.due_at, e.type
   from outbox.delivery d join outbox.event e on e.id = d.event_id
-  where d.state = 'pending' order by d.lane_id, d.id
+  where d.phase = 'open' order by d.lane_id, d.id
 )
-select 'sends out of turn', d.id from outbox.delivery d where d.state = 'sending' and exists (
-  select from outbox.delivery b where b.lane_id = d.lane_id and b.state = 'pending' and b.id < d.id
+select 'sends out of turn', s.head from sending s where exists (
+  select from outbox.delivery b where b.lane_id = s.lane_id and b.phase = 'open' and b.id < s.head
   -- an operator may bring one back while another is under way
   and not exists (select from outbox.operator_action a where a.delivery_id = b.id))
 union all
-select 'sends without a lease', d.id from outbox.delivery d join outbox.lane l on l.id = d.lane_id
-where d.state = 'sending' and l.lease_until is null
+select 'is carried by nobody', d.id from outbox.delivery d
+where d.state = 'sending' and not exists (select from sending s where s.lane_id = d.lane_id and s.head < d.id)
+union all
+select 'is carried behind one that waits', d.id from outbox.delivery d
+where d.state = 'sending' and exists (
+  select from outbox.delivery b join sending s on s.lane_id = b.lane_id
+  where b.lane_id = d.lane_id and b.state = 'pending' and b.id < d.id and b.id > s.head)
 union all
 select 'waits in an idle lane', d.id from outbox.delivery d join outbox.lane l on l.id = d.lane_id
-where d.state = 'pending' and l.due_at is null and l.lease_until is null
+where d.phase = 'open' and l.due_at is null and not l.busy
 union all
-select 'is due for nothing', l.id from outbox.lane l where l.due_at is not null and not exists (
-  select from outbox.delivery d where d.lane_id = l.id and d.state = 'pending')
+select 'waits in a lane that stands nowhere', d.id from outbox.delivery d join outbox.lane l on l.id = d.lane_id
+where d.phase = 'open' and l.busy and not exists (
+  select from member m where m.lane_id = l.id and (not m.leased or m.phase = 'open'))
 union all
-select 'is due and leased', l.id from outbox.lane l where l.due_at is not null and l.lease_until is not null
+select 'stands in two runs', lane_id from member where not leased or phase = 'open' group by 2 having count(*) > 1
+union all
+select 'stands in a run and knows nothing of it', m.lane_id from member m join outbox.lane l on l.id = m.lane_id
+where (not m.leased or m.phase = 'open') and not l.busy
+union all
+select 'waits for nothing', l.id from outbox.lane l where l.due_at is not null and not exists (
+  select from head h where h.lane_id = l.id)
+union all
+select 'is open before the head of its lane', d.id from outbox.delivery d join outbox.lane l on l.id = d.lane_id
+where d.phase = 'open' and d.id < l.head and not d.back
 union all
 select 'is urgent and its lane is not', d.id from outbox.delivery d join outbox.lane l on l.id = d.lane_id
-where d.phase = 'open' and d.urgent and not l.urgent
+where d.phase = 'open' and d.urgent and l.last_urgent < d.id
 union all
-select 'is due as another type', l.id from outbox.lane l join head h on h.lane_id = l.id
-where l.due_at is not null and l.head_type <> h.type
+select 'is urgent and its run is not', m.lane_id from member m join outbox.lane l on l.id = m.lane_id
+join outbox.delivery d on d.lane_id = m.lane_id
+where not m.leased and not m.urgent and d.phase = 'open' and d.urgent
+union all
+select 'is due as another type', m.lane_id from member m join head h on h.lane_id = m.lane_id
+where not m.leased and not m.urgent and m.head = h.id and m.type <> h.type
 union all
 select 'quiet hours hold up what cannot wait', l.id from outbox.lane l join head h on h.lane_id = l.id
 where h.reason = 'quiet_hours' and l.due_at > greatest(now(), l.ready_at) and exists (
@@ -101,13 +115,15 @@ union all
 select 'came back by nobody', d.id from outbox.delivery d
 where d.reason = 'discarded' and not exists (select from outbox.operator_action a where a.delivery_id = d.id)
 union all
+select 'is over and still there', r.id from outbox.run r where cardinality(r.lanes) = 0
+union all
 select 'counts wrong', 0 from outbox.inbox i
 where i.unread <> (select count(*) from outbox.notification n where n.recipient = i.recipient)
 """
 
 OUT_OF_ORDER = """
 select c.id from unnest($1::bigint[]) c (id) join outbox.delivery d on d.id = c.id
-where exists (select from outbox.delivery b where b.lane_id = d.lane_id and b.state = 'pending' and b.id < d.id)
+where exists (select from outbox.delivery b where b.lane_id = d.lane_id and b.phase = 'open' and b.id < d.id)
 """
 
 

@@ -98,7 +98,7 @@ async def behind(at: Terminal) -> None:
 
 async def drifted(at: Terminal) -> None:
     """Have a schema that was changed by hand."""
-    await at.stage.conn.execute("drop index outbox.lane_lease")
+    await at.stage.conn.execute("drop index outbox.run_leased")
 
 
 async def foreign(at: Terminal) -> None:

@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from outbox import event, recipient
 from outbox.database import Connection
 from outbox.recipient import Profile
 from telegram.simulator import DEVELOPMENT_TOKEN
+from tests.integration.runs import STATES
 from workers.process import process
 
 PROJECT = Path(__file__).parents[2]
@@ -151,8 +153,7 @@ class Stage:
 
     async def states(self) -> dict[str, int]:
         """Count the deliveries by state."""
-        rows = await self.conn.fetch("select state, count(*) from outbox.delivery group by 1")
-        return {row["state"]: row["count"] for row in rows}
+        return dict(Counter(row["state"] for row in await self.conn.fetch(STATES)))
 
     async def count_sent(self) -> int:
         """Count the deliveries that are recorded as sent."""

@@ -11,9 +11,9 @@ from outbox.preference import Quiet
 from outbox.recipient import Profile
 from outbox.relay import step
 from tests.integration.api_stage import ApiStage
+from tests.integration.runs import states
 from tests.integration.stage import TYPE, payload
 from tests.integration.test_fan_out import link
-from tests.integration.test_lane import states
 from workers.parts import routes_of
 
 PATH = "/api/preferences"

@@ -11,8 +11,9 @@ from outbox import binding, link
 from outbox.database import Connection
 from outbox.link import How, LinkState
 from tests.integration.api_stage import ApiStage, api_settings, api_stage
+from tests.integration.runs import states
 from tests.integration.stage import Stage
-from tests.integration.test_lane import queue, states
+from tests.integration.test_lane import queue
 from workers import bot_name
 
 BINDING, LINK = "/api/telegram/binding", "/api/telegram/link"

@@ -1,5 +1,7 @@
 """One look at what waits."""
 
+from datetime import timedelta
+
 import pytest
 
 from outbox import backlog, lane
@@ -7,6 +9,7 @@ from outbox.backlog import Backlog
 from outbox.channel import Channel
 from outbox.database import Connection, connect
 from outbox.event import emit
+from tests.integration.runs import due_longer, wait
 from tests.integration.test_fan_out import link, relay_all
 from workers.maintain import maintain_slice
 from workers.parts import Parts
@@ -45,7 +48,7 @@ async def test_lanes_are_counted_by_what_they_wait_for(conn: Connection) -> None
     await emit(conn, "login.code", ["anna", "boris", "clara", "dina"])
     await relay_all(conn)
     await lane.claim(conn, Channel.TELEGRAM, 1)
-    await conn.execute("update outbox.lane set due_at = now() + interval '1 hour' where recipient = 'dina'")
+    await wait(conn, timedelta(hours=1), "dina")
     seen = await backlog.look(conn)
     assert (seen.lanes_due, seen.lanes_leased) == (2, 1)
 
@@ -55,10 +58,10 @@ async def test_the_longest_due_lane_tells_how_late_it_is(conn: Connection) -> No
     await link(conn, ["anna", "boris"])
     await emit(conn, "login.code", ["anna", "boris"])
     await relay_all(conn)
-    await conn.execute("update outbox.lane set due_at = now() - interval '2 hours' where recipient = 'anna'")
+    await due_longer(conn, ["anna"])
     seen = await backlog.look(conn)
     assert list(seen.oldest_due) == ["telegram"]
-    assert 2 * HOUR_S <= seen.oldest_due["telegram"] < 3 * HOUR_S
+    assert HOUR_S <= seen.oldest_due["telegram"] < 2 * HOUR_S
 
 
 async def test_what_waits_for_later_is_not_late(conn: Connection) -> None:
@@ -66,7 +69,7 @@ async def test_what_waits_for_later_is_not_late(conn: Connection) -> None:
     await link(conn, ["anna"])
     await emit(conn, "login.code", ["anna"])
     await relay_all(conn)
-    await conn.execute("update outbox.lane set due_at = now() + interval '1 hour'")
+    await wait(conn, timedelta(hours=1))
     assert (await backlog.look(conn)).oldest_due == {"telegram": 0.0}
 
 
@@ -100,7 +103,9 @@ async def test_what_was_sent_again_is_counted(conn: Connection) -> None:
     assert (await backlog.look(conn)).possible_duplicates == 2
 
 
-@pytest.mark.parametrize(("sql", "indexes"), [(backlog.LANES, {"lane_due_type"}), (backlog.REST, {"attempt_resent"})])
+@pytest.mark.parametrize(
+    ("sql", "indexes"), [(backlog.LANES, {"lane_due", "run_queued"}), (backlog.REST, {"attempt_resent"})]
+)
 async def test_a_look_goes_by_indexes(conn: Connection, sql: str, indexes: set[str]) -> None:
     """Lanes that are due and possible duplicates are counted by indexes that hold nothing else."""
     plan = "\n".join(row[0] for row in await conn.fetch(f"explain {sql}"))

@@ -51,7 +51,7 @@ async def test_what_waits_in_a_category_is_skipped(bot: BotStage) -> None:
     await bot.link("boris", BORIS)
     conn = bot.stage.conn
     event_id = await bot.stage.emit(1, "boris")
-    await conn.execute("insert into outbox.lane (channel, recipient, due_at) values ('telegram', 'boris', now())")
+    await conn.execute("insert into outbox.lane (channel, recipient) values ('telegram', 'boris')")
     await conn.execute(
         "insert into outbox.delivery (event_id, lane_id, channel, recipient, state) "
         "select $1, id, channel, recipient, 'pending' from outbox.lane",

@@ -65,6 +65,7 @@ async def test_migrate_tells_what_has_changed(stage: Stage, direct_url: str) -> 
         ("0013_gauge", "applied"),
         ("0014_traceparent", "applied"),
         ("0015_relay", "applied"),
+        ("0016_run", "applied"),
     ]
     assert stage.run("migrate", "--check").code == 1
     stopped = stage.run("migrate", DATABASE_URL=direct_url)

@@ -20,6 +20,7 @@ from outbox.outcome import Delivered, Outcome, Reason, Reject, Retry, Unknown
 from outbox.proof import prove
 from outbox.record import Finish
 from outbox.stuck import Filter
+from tests.integration.runs import lanes
 from tests.integration.stage import PATIENCE_S
 from tests.integration.test_fan_out import link, relay_all
 
@@ -111,7 +112,7 @@ async def test_a_replayed_dead_letter_goes_before_what_waits_behind_it(conn: Con
     (second,) = await end(conn, Retry(Reason.UNAVAILABLE), later)
     assert await lane.claim(conn, Channel.TELEGRAM, 10) == []
     await order(conn, Action.REPLAY)
-    assert await conn.fetchval("select head_type from outbox.lane") == TYPE
+    assert await lanes(conn) == [("anna", TYPE, False)]
     assert await end(conn, Delivered(7), SENT) == [first]
     assert await lane.claim(conn, Channel.TELEGRAM, 10) == [], "the other still waits for its time"
     assert (await states(conn))[second] == ("pending", "unavailable", 1)

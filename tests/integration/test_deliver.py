@@ -47,7 +47,7 @@ async def test_nothing_is_claimed_for_a_refused_bot(stage: Stage, parts: Parts) 
     parts.bot.refused.set()
     await run(parts)
     assert await stage.states() == {"pending": 3}
-    assert await stage.conn.fetchval("select sum(token) from outbox.lane") == 0
+    assert await stage.conn.fetchval("select count(*) from outbox.run where lease_until is not null") == 0
     assert await parts.redis.keys("*limiter*") == []
 
 
@@ -96,7 +96,7 @@ async def test_nothing_is_claimed_after_sigterm(stage: Stage, parts: Parts) -> N
     await run(parts)
     assert stops.granted == stops.returned > 0
     assert await stage.states() == {"pending": 5}
-    assert await stage.conn.fetchval("select sum(token) from outbox.lane") == 0
+    assert await stage.conn.fetchval("select count(*) from outbox.run where lease_until is not null") == 0
 
 
 async def test_a_closed_gate_shows_although_nothing_is_due(parts: Parts) -> None:

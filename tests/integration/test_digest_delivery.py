@@ -9,6 +9,7 @@ import pytest
 
 from health import Health
 from outbox import digest, lane, operator_action, record
+from outbox import run as outbox_run
 from outbox.channel import Channel
 from outbox.database import Connection
 from outbox.decision import Decision
@@ -283,12 +284,12 @@ async def test_all_are_taken_or_none(stage: Stage, parts: Parts) -> None:
     assert await stage.states() == {"sending": 4, "pending": 3, "skipped": 1}
 
 
-async def test_a_lane_that_stays_locked_sends_nothing_and_loses_nothing(stage: Stage, parts: Parts) -> None:
+async def test_a_run_that_stays_locked_takes_nothing_along_and_loses_nothing(stage: Stage, parts: Parts) -> None:
     """What follows is not taken then; the head goes by itself, and the next digest lists the rest."""
     await anna_waits(stage, parts, *EIGHT)
     head = await claim(stage)
     async with stage.conn.transaction():
-        await lane.lock(stage.conn, [head.lane_id])
+        await outbox_run.lock(stage.conn, [head.token])
         finishes = await attempt(parts, head)
     await record.record(stage.conn, finishes)
     assert await stage.states() == {"pending": 8}

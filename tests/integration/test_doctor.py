@@ -285,11 +285,11 @@ async def test_a_schema_that_is_behind_is_named(stage: Stage) -> None:
 
 async def test_a_schema_that_has_drifted_is_named(stage: Stage) -> None:
     """What somebody has changed by hand works on, and is named with where to read all of it."""
-    await stage.conn.execute("drop index outbox.lane_lease; alter table outbox.event add column colour text")
+    await stage.conn.execute("drop index outbox.run_leased; alter table outbox.event add column colour text")
     told = stage.run("doctor", "--json")
     [schema] = [found for found in told.facts if found["check"] == "schema"]
     assert (schema["level"], schema["todo"]) == ("warn", "vestnik migrate --check names all")
-    assert schema["says"] == "is not what the migrations give: index outbox.lane_lease: missing, and 1 more"
+    assert schema["says"] == "is not what the migrations give: index outbox.run_leased: missing, and 1 more"
 
 
 async def test_a_schema_that_is_broken_keeps_nothing_else_from_being_looked_at(stage: Stage) -> None:

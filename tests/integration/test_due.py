@@ -8,6 +8,7 @@ from outbox.database import Connection
 from outbox.decision import Policy
 from outbox.due import Due
 from outbox.outcome import Delivered, Reason, Retry, Snooze
+from tests.integration.runs import hurry
 from tests.integration.test_lane import HOUR, claim_one, end, queue
 from tests.integration.test_lane_share import fill
 
@@ -33,7 +34,7 @@ async def test_unfinished_is_what_a_run_waits_for(conn: Connection) -> None:
     assert await lane.unfinished(conn)
     await end(conn, claimed, Delivered(), every=HOUR)
     assert await lane.unfinished(conn)
-    await conn.execute("update outbox.lane set due_at = now(), ready_at = now()")
+    await conn.execute("update outbox.lane set due_at = now(), ready_at = now() where due_at is not null")
     await end(conn, await claim_one(conn), Retry(Reason.UNAVAILABLE), Policy(schedule=(HOUR,)))
     assert not await lane.unfinished(conn)
 
@@ -41,8 +42,9 @@ async def test_unfinished_is_what_a_run_waits_for(conn: Connection) -> None:
 async def test_what_is_due_is_counted_by_type(conn: Connection) -> None:
     """Due lanes are counted by the type of their heads up to as many as asked for; urgent ones apart; no others."""
     await fill(conn, {"news": 30, "offers": 4, "later": 5, "alarms": 6})
-    await conn.execute("update outbox.lane set due_at = now() + interval '1 hour' where head_type = 'later'")
-    await conn.execute("update outbox.lane set urgent = true where head_type = 'alarms' or recipient = 'offers-1'")
+    await conn.execute("update outbox.run set due_at = now() + interval '1 hour' where type = 'later'")
+    await conn.execute("update outbox.run set urgent = true, type = '' where type = 'alarms'")
+    await hurry(conn, "offers-1")
     assert await due.look(conn, Channel.TELEGRAM, 10) == Due(7, {"news": 10, "offers": 3}, timedelta(0))
     assert await due.look(conn, Channel.INAPP, 10) == Due(0, {}, None)
 

@@ -9,6 +9,7 @@ from outbox.channel import Channel
 from outbox.database import Connection, connect
 from outbox.event import emit
 from outbox.gauge import Gauge
+from tests.integration.runs import put_in_runs
 from tests.integration.stage import PATIENCE_S
 from tests.integration.test_fan_out import link, relay_all
 
@@ -54,7 +55,7 @@ async def test_few_are_counted(conn: Connection) -> None:
         " from (values ('boris', 'dead'), ('clara', 'unknown'), ('dina', 'sent')) s (recipient, state)"
         " where delivery.recipient = s.recipient"
     )
-    await conn.execute("update outbox.lane set due_at = now() - interval '2 hours' where recipient = 'egor'")
+    await conn.execute("update outbox.run set due_at = now() - interval '2 hours' where lease_until is null")
     await emit(conn, "login.code", ["anna"])
     await conn.execute("update outbox.event set created_at = now() - interval '1 hour'")
     asked, seen = await backlog.look(conn), await gauge.look(conn, Gauge(), NOW)
@@ -71,6 +72,7 @@ async def test_many_are_estimated(conn: Connection, sent: int, pending: int) -> 
     await conn.execute("alter table outbox.delivery set (autovacuum_enabled = off)")
     await conn.execute(BORN, "sent", 1, sent)
     await conn.execute(BORN, "pending", sent + 1, sent + pending)
+    await put_in_runs(conn)
     seen = await gauge.look(conn, Gauge(), NOW)
     assert seen.estimated == ["pending"]
     assert set(seen.deliveries["telegram"]) == {"pending"}
@@ -83,6 +85,7 @@ async def test_an_estimate_is_not_below_what_was_counted(conn: Connection) -> No
     await conn.execute(
         "update outbox.delivery set state = 'pending', settled_at = null where id % 16 = 15 and id < 40000"
     )
+    await put_in_runs(conn)
     seen = await gauge.look(conn, Gauge(), NOW)
     assert seen.estimated == ["pending"]
     assert seen.deliveries["telegram"]["pending"] >= 2_000
@@ -92,6 +95,7 @@ async def test_what_was_pruned_is_not_estimated(conn: Connection) -> None:
     """Ids whose rows are gone stand for nothing."""
     await conn.execute(BORN, "pending", 1, 60_000)
     await conn.execute("delete from outbox.delivery where id % 10 <> 0")
+    await put_in_runs(conn)
     seen = await gauge.look(conn, Gauge(), NOW)
     assert abs(seen.deliveries["telegram"]["pending"] - 6_000) <= 600
 
@@ -116,6 +120,7 @@ async def test_many_that_are_stuck_are_estimated(conn: Connection, monkeypatch: 
     await conn.execute(BORN, "dead", 1, 5_000)
     await conn.execute(BORN, "unknown", 5_001, 7_000)
     await conn.execute(BORN, "pending", 7_001, 7_002)
+    await put_in_runs(conn)
     await conn.execute("update outbox.delivery set settled_at = now() - interval '3 hours' where id = 7")
     seen = await gauge.look(conn, Gauge(), NOW)
     assert seen.estimated == ["dead", "unknown"]

@@ -1,13 +1,14 @@
 """Lanes: claiming them, ending attempts, and what happens when two do so at once."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Collection, Iterable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from outbox import lane, record
+from outbox import lane, record, run
 from outbox.channel import Channel
 from outbox.database import Connection, connect
 from outbox.decision import Policy, decide
@@ -16,6 +17,7 @@ from outbox.lane import Claimed
 from outbox.link import LinkState
 from outbox.outcome import Delivered, Outcome, Reason, Reject, Retry, Snooze, Unknown
 from outbox.record import Finish
+from tests.integration.runs import due_longer, end_leases, standing, states
 from tests.integration.stage import PATIENCE_S
 from tests.integration.test_fan_out import link, relay_all
 
@@ -57,26 +59,17 @@ def ended(claimed: Claimed, outcome: Outcome, policy: Policy | None = None, **mo
     return Finish(claimed, outcome, decide(outcome, claimed.attempts, claimed.claimed_at, policy or Policy()), **more)
 
 
-async def end(conn: Connection, claimed: Claimed, outcome: Outcome, policy: Policy | None = None, **more: Any) -> bool:
+async def end(
+    conn: Connection,
+    claimed: Claimed,
+    outcome: Outcome,
+    policy: Policy | None = None,
+    over: Collection[int] | None = None,
+    **more: Any,
+) -> bool:
     """Record the end of one attempt and say whether it won."""
-    recorded = await record.record(conn, [ended(claimed, outcome, policy, **more)])
+    recorded = await record.record(conn, [ended(claimed, outcome, policy, **more)], over)
     return claimed.delivery_id in recorded.won
-
-
-async def states(conn: Connection) -> list[tuple[str, str | None]]:
-    """List state and reason of all deliveries, in their order."""
-    rows = await conn.fetch("select state, reason from outbox.delivery order by id")
-    return [(row["state"], row["reason"]) for row in rows]
-
-
-async def standing(conn: Connection) -> str:
-    """Say where the only lane stands."""
-    return str(
-        await conn.fetchval(
-            "select case when lease_until is not null then 'leased' when due_at is null then 'idle'"
-            " when due_at <= now() then 'due' else 'waiting' end from outbox.lane"
-        )
-    )
 
 
 # pg_stat_activity would be as it was when this transaction looked at it first
@@ -96,10 +89,11 @@ async def test_a_claim_takes_the_head_of_each_lane(conn: Connection) -> None:
     claimed = await claim(conn)
     heads = await conn.fetch("select min(id) as id from outbox.delivery group by lane_id")
     assert {one.delivery_id for one in claimed} == {row["id"] for row in heads}
-    assert [one.token for one in claimed] == [1, 1]
+    leases = await conn.fetch("select id, lease_until > now() as held from outbox.run")
+    assert [tuple(row) for row in leases] == [(claimed[0].token, True)]
+    assert claimed[1].token == claimed[0].token
     assert [state for state, _ in await states(conn)] == ["sending", "sending", "pending", "pending"]
-    leases = await conn.fetch("select lease_until > now() as held, due_at from outbox.lane")
-    assert [tuple(row) for row in leases] == [(True, None), (True, None)]
+    assert [await standing(conn, "anna"), await standing(conn, "boris")] == ["leased", "leased"]
 
 
 async def test_a_claim_brings_what_it_takes_to_send(conn: Connection) -> None:
@@ -126,7 +120,7 @@ async def test_a_claim_without_a_link_has_no_chat(conn: Connection) -> None:
 async def test_a_claim_takes_no_more_than_asked_for(conn: Connection) -> None:
     """A claim of two takes the two lanes that have been due longest."""
     await queue(conn, ["anna", "boris", "clara"])
-    await conn.execute("update outbox.lane set due_at = now() - interval '1 hour' where recipient <> 'anna'")
+    await due_longer(conn, ["boris", "clara"])
     assert {one.recipient for one in await claim(conn, 2)} == {"boris", "clara"}
 
 
@@ -141,7 +135,7 @@ async def test_a_stale_token_writes_nothing(conn: Connection, other: Connection)
     """Who has lost the lease writes neither delivery nor attempt nor link nor lane, and is told so."""
     await queue(conn, ["anna"], each=2)
     lost = await claim_one(conn, lease=OVER)
-    (taken,) = await lane.take_ended(other, 10)
+    (taken,) = await run.take_ended(other, 10)
     assert not await end(conn, lost, Reject(Reason.BLOCKED), link=LinkState.BLOCKED, migrate_to=7, every=HOUR)
     assert [state for state, _ in await states(conn)] == ["sending", "pending"]
     assert await conn.fetchval("select count(*) from outbox.attempt") == 0
@@ -158,7 +152,7 @@ async def test_an_end_taken_over_while_it_is_written(conn: Connection, other: Co
     async with asyncio.timeout(PATIENCE_S):
         transaction = conn.transaction()
         await transaction.start()
-        (taken,) = await lane.take_ended(conn, 10)
+        (taken,) = await run.take_ended(conn, 10)
         recording = asyncio.create_task(end(other, late, Delivered()))
         await blocked(conn, recording)
         await transaction.commit()
@@ -218,26 +212,30 @@ async def test_an_ended_lease_is_taken_over_with_a_new_token(conn: Connection) -
     await queue(conn, ["anna", "boris"])
     (lost,) = await claim(conn, 1, lease=OVER)
     (held,) = await claim(conn, 1)
-    (taken,) = await lane.take_ended(conn, 10)
-    assert (taken.delivery_id, taken.token, taken.attempts) == (lost.delivery_id, lost.token + 1, 0)
+    (taken,) = await run.take_ended(conn, 10)
+    assert (taken.delivery_id, taken.attempts) == (lost.delivery_id, 0)
+    assert taken.token not in (lost.token, held.token)
     assert (taken.event_id, taken.type, taken.recipient) == (lost.event_id, lost.type, lost.recipient)
-    assert await lane.take_ended(conn, 10) == []
+    assert await run.take_ended(conn, 10) == []
     assert await end(conn, held, Delivered())
 
 
-async def test_a_lease_that_ended_over_nothing_is_given_back(conn: Connection) -> None:
-    """An ended lease whose lane was sending nothing is released, and the lane is due for what waits."""
-    await queue(conn, ["anna"])
-    await conn.execute("update outbox.lane set due_at = null, lease_until = now(), token = 1")
-    assert await lane.take_ended(conn, 10) == []
+async def test_a_run_of_which_nothing_is_left_goes(conn: Connection) -> None:
+    """An ended lease under which nothing is being sent any more goes, and leaves its lane where it stands."""
+    await queue(conn, ["anna"], each=2)
+    assert await end(conn, await claim_one(conn), Delivered(), over=())
+    assert await conn.fetchval("select count(*) from outbox.run") == 2
+    await end_leases(conn)
+    assert await run.take_ended(conn, 10) == []
+    assert await conn.fetchval("select count(*) from outbox.run") == 1
     assert await standing(conn) == "due"
 
 
-async def test_a_lease_is_given_back_by_its_holder_only(conn: Connection) -> None:
-    """Giving a lane back with a token that has moved on leaves it leased."""
+async def test_a_stale_token_gives_no_lane_back(conn: Connection) -> None:
+    """An end under a token that has moved on leaves the lane leased, also where it says no more than delivered."""
     await queue(conn, ["anna"], each=2)
     claimed = await claim_one(conn)
-    await lane.release(conn, [claimed.lane_id], [claimed.token - 1])
+    assert not await end(conn, replace(claimed, token=claimed.token - 1), Delivered())
     assert await standing(conn) == "leased"
-    await lane.release(conn, [claimed.lane_id], [claimed.token])
+    assert await end(conn, claimed, Delivered())
     assert await standing(conn) == "due"

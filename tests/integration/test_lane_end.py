@@ -1,13 +1,14 @@
 """Ends of attempts: what they leave in lane, delivery, attempt and link."""
 
-from outbox import record
+from outbox import digest, record
 from outbox.database import Connection
 from outbox.decision import Policy
 from outbox.event import emit
 from outbox.link import LinkState
-from outbox.outcome import Delivered, Reason, Reject, Retry
+from outbox.outcome import Delivered, Reason, Reject, Retry, Snooze
+from tests.integration.runs import STATES, lose, standing, states
 from tests.integration.test_fan_out import relay_all
-from tests.integration.test_lane import HOUR, OVER, claim, claim_one, end, ended, queue, standing
+from tests.integration.test_lane import HOUR, OVER, claim, claim_one, end, ended, queue
 
 
 async def test_a_recorded_lane_is_due_for_its_next(conn: Connection) -> None:
@@ -17,7 +18,7 @@ async def test_a_recorded_lane_is_due_for_its_next(conn: Connection) -> None:
     assert await end(conn, first, Delivered(message_id=501))
     second = await claim_one(conn)
     assert second.delivery_id > first.delivery_id
-    assert second.token == 2
+    assert second.token > first.token
     assert await end(conn, second, Delivered(message_id=502))
     assert await standing(conn) == "idle"
     sent = await conn.fetch("select state, attempts, message_id from outbox.delivery order by id")
@@ -28,17 +29,23 @@ async def test_an_attempt_that_simply_succeeded_leaves_no_row(conn: Connection) 
     """Attempts are noted when they failed, or when one before them had."""
     await queue(conn, ["anna"], each=2)
     await end(conn, await claim_one(conn), Delivered())
-    await end(conn, await claim_one(conn), Retry(Reason.UNAVAILABLE), Policy(schedule=(OVER,)), seconds=0.5)
-    await end(conn, await claim_one(conn), Delivered())
+    failed = await claim_one(conn)
+    await end(conn, failed, Retry(Reason.UNAVAILABLE), Policy(schedule=(OVER,)), seconds=0.5)
+    again = await claim_one(conn)
+    await end(conn, again, Delivered())
     noted = await conn.fetch("select token, outcome, reason, seconds from outbox.attempt order by id")
-    assert [tuple(row) for row in noted] == [(2, "retry", "unavailable", 0.5), (3, "delivered", None, 0.0)]
+    assert [tuple(row) for row in noted] == [
+        (failed.token, "retry", "unavailable", 0.5),
+        (again.token, "delivered", None, 0.0),
+    ]
 
 
 async def test_one_lost_lease_among_many_spoils_nothing(conn: Connection) -> None:
     """In a batch those who hold their tokens win and those who lost them do not."""
     await queue(conn, ["anna", "boris"])
-    first, second = await claim(conn)
-    await conn.execute("update outbox.lane set token = token + 1 where id = $1", second.lane_id)
+    (second,) = await claim(conn, 1)
+    await lose(conn)
+    (first,) = await claim(conn)
     recorded = await record.record(conn, [ended(second, Delivered()), ended(first, Delivered())])
     assert recorded.won == {first.delivery_id}
 
@@ -82,8 +89,8 @@ async def test_a_blocked_chat_gets_nothing_more(conn: Connection) -> None:
     recorded = await record.record(conn, [ended(anna, Reject(Reason.BLOCKED), link=LinkState.BLOCKED)])
     assert recorded.won == {anna.delivery_id}
     assert recorded.links.skipped == {"blocked": 2}
-    rows = await conn.fetch("select recipient, state, reason from outbox.delivery order by recipient, id")
-    assert [tuple(row) for row in rows] == [
+    rows = sorted(await conn.fetch(STATES), key=lambda row: row["recipient"])
+    assert [(row["recipient"], row["state"], row["reason"]) for row in rows] == [
         ("anna", "dead", "blocked"),
         ("anna", "skipped", "blocked"),
         ("anna", "skipped", "blocked"),
@@ -93,9 +100,7 @@ async def test_a_blocked_chat_gets_nothing_more(conn: Connection) -> None:
     ]
     links = await conn.fetch("select recipient, state from outbox.telegram_link order by 1")
     assert [tuple(row) for row in links] == [("anna", "blocked"), ("boris", "active")]
-    assert await conn.fetchval(
-        "select due_at is null and lease_until is null from outbox.lane where recipient = 'anna'"
-    )
+    assert await standing(conn, "anna") == "idle"
 
 
 async def test_a_migrated_chat_is_remembered(conn: Connection) -> None:
@@ -112,3 +117,20 @@ async def test_a_chat_migrates_to_one_that_is_linked_already(conn: Connection) -
     finishes = [ended(anna, Delivered(), migrate_to=boris.chat_id), ended(boris, Delivered())]
     recorded = await record.record(conn, finishes)
     assert recorded.won == {anna.delivery_id, boris.delivery_id}
+
+
+async def test_an_end_written_twice_ends_nothing_of_the_next_digest(conn: Connection) -> None:
+    """What another claim of the lane carries meanwhile is left alone, though the first one's run is leased still."""
+    await queue(conn, ["anna", "boris"], each=4)
+    claimed = await claim(conn)
+    (head,) = [one for one in claimed if one.recipient == "anna"]
+    assert {one.token for one in claimed} == {head.token}, "boris is left in it"
+    following = await digest.following(conn, head, ["login.code"], 3, 3)
+    assert await digest.carry(conn, head, following)
+    finishes = [ended(one, Snooze(OVER, Reason.PACE)) for one in (head, *following)]
+    assert len((await record.record(conn, finishes)).won) == 4
+    (again,) = await claim(conn)
+    assert again.delivery_id == head.delivery_id
+    assert await digest.carry(conn, again, await digest.following(conn, again, ["login.code"], 3, 3))
+    assert (await record.record(conn, finishes)).won == frozenset()
+    assert [state for state, _ in await states(conn)].count("sending") == 5

@@ -9,8 +9,9 @@ from outbox.catalog import Catalog, load
 from outbox.database import Connection
 from outbox.link import How, Linked, LinkState, Refusal, Wanted
 from outbox.recipient import Profile
+from tests.integration.runs import standing, states
 from tests.integration.stage import MARKETPLACE
-from tests.integration.test_lane import claim, claim_one, queue, standing, states
+from tests.integration.test_lane import claim, claim_one, queue
 from tests.integration.test_own_event import titles
 
 CHAT, OTHER = 778_899_001_122, 778_899_001_133

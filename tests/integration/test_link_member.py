@@ -10,8 +10,9 @@ from outbox.event import emit
 from outbox.link import GivenUp, How, LinkState, Refusal
 from outbox.outcome import Delivered
 from outbox.recipient import Profile
+from tests.integration.runs import standing, states
 from tests.integration.test_fan_out import relay_all
-from tests.integration.test_lane import claim, claim_one, end, queue, standing, states
+from tests.integration.test_lane import claim, claim_one, end, queue
 
 CHAT = 7
 SECOND = timedelta(seconds=1)

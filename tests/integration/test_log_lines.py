@@ -132,7 +132,7 @@ async def test_an_attempt_whose_lease_is_lost_is_told_as_that(
     heed: Callable[..., Any] = Bot.heed
 
     async def robbed(*given: Any, **more: Any) -> Any:
-        await stage.conn.execute("update outbox.lane set token = token + 1, lease_until = null")
+        await stage.conn.execute("update outbox.run set id = default where lease_until is not null")
         return await heed(*given, **more)
 
     monkeypatch.setattr(Bot, "heed", robbed)

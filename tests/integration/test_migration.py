@@ -31,6 +31,7 @@ NAMES = [
     "0013_gauge",
     "0014_traceparent",
     "0015_relay",
+    "0016_run",
 ]
 
 
@@ -112,6 +113,7 @@ async def test_status_after_migrate(conn: Connection) -> None:
         (13, "0013_gauge", Standing.APPLIED),
         (14, "0014_traceparent", Standing.APPLIED),
         (15, "0015_relay", Standing.APPLIED),
+        (16, "0016_run", Standing.APPLIED),
     ]
     assert all(one.applied_at is not None for one in found)
 

@@ -37,7 +37,7 @@ LOAD = (
        where id in (select id from outbox.delivery where phase = 'open' order by id limit 20 for update skip locked)""",
     """insert into outbox.delivery (event_id, lane_id, channel, recipient, state)
        select nextval('outbox.event_id_seq'), n, 'telegram', 'r' || n, 'pending' from generate_series(1, 20) n""",
-    "update outbox.lane set token = token + 1, due_at = now() where id % 50 = 3",
+    "update outbox.lane set paced_until = now() where id % 50 = 3",
     "insert into outbox.attempt (delivery_id, token, outcome) select min(id), 1, 'retry' from outbox.delivery",
     "select r.*, t.* from outbox.recipient r left join outbox.telegram_link t using (recipient) where recipient = 'r9'",
 )

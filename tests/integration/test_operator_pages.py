@@ -161,7 +161,7 @@ SCENES: Mapping[str, Scene] = {
     "`the schema lacks …: run vestnik migrate`": Scene(scene.behind, left={IS_APPLIED: 1}),
     "`the schema cannot be read: …`": Scene(
         scene.drifted,
-        {DOCTOR: (0, "not what the migrations give"), "vestnik migrate --check": (1, "drift: index outbox.lane_lease")},
+        {DOCTOR: (0, "not what the migrations give"), "vestnik migrate --check": (1, "drift: index outbox.run_leased")},
     ),
     "`out of reach`, `out of reach: nothing is sent`": Scene(
         has(REDIS_URL=f"redis://{NOWHERE}"), {DOCTOR: (1, "out of reach")}

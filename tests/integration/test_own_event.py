@@ -18,8 +18,9 @@ from outbox.own_event import CHAT_REFUSED, DELIVERY_HELD, OwnEvent, chat_refused
 from outbox.proof import prove
 from outbox.recipient import Profile, save
 from outbox.relay import peek, step
+from tests.integration.runs import states
 from tests.integration.stage import MARKETPLACE, TYPE, Stage, until_true
-from tests.integration.test_lane import OVER, blocked, claim_one, ended, queue, states
+from tests.integration.test_lane import OVER, blocked, claim_one, ended, queue
 from workers.parts import routes_of
 
 NOON = datetime(2026, 11, 3, 12, tzinfo=UTC)
@@ -146,7 +147,7 @@ async def test_a_lost_lease_tells_nothing(conn: Connection) -> None:
     """An attempt whose lease was lost leaves no event: whoever took the lane over tells of it."""
     await queue(conn, ["anna"])
     late = await claim_one(conn, lease=OVER)
-    await conn.execute("update outbox.lane set token = token + 1")
+    await conn.execute("update outbox.run set id = default where lease_until is not null")
     finish = ended(late, Unknown(Reason.LOST_ANSWER), HOLD, tell=(held("login.code"), chat_refused("anna", 1)))
     recorded = await record.record(conn, [finish])
     assert recorded.won == frozenset()

@@ -14,9 +14,10 @@ from outbox.outcome import Reason, Snooze
 from outbox.preference import Preferences, Quiet
 from outbox.recipient import Profile
 from outbox.relay import step
+from tests.integration.runs import standing, states
 from tests.integration.stage import MARKETPLACE, TYPE, payload
 from tests.integration.test_fan_out import link, relay_all
-from tests.integration.test_lane import claim, claim_one, end, queue, standing, states
+from tests.integration.test_lane import claim, claim_one, end, queue
 from workers.parts import routes_of
 
 NOTHING = Preferences(None, None, None, None, Quiet.OFF, time(22), time(8), frozenset())

@@ -11,9 +11,10 @@ from outbox.operator_action import Action
 from outbox.outcome import Delivered, Reason, Reject, Snooze
 from outbox.preference import Quiet
 from outbox.stuck import Filter
+from tests.integration.runs import standing
 from tests.integration.stage import PATIENCE_S
 from tests.integration.test_fan_out import link, relay_all
-from tests.integration.test_lane import HOUR, blocked, claim, claim_one, end, standing
+from tests.integration.test_lane import HOUR, blocked, claim, claim_one, end
 from tests.integration.test_urgent import CODE, NEWS, send
 
 CALL = "order.call"
@@ -153,7 +154,7 @@ async def test_what_an_operator_brings_back_is_not_held_up(conn: Connection) -> 
     await end(conn, await claim_one(conn), Reject(Reason.BAD_MESSAGE))
     await conn.execute(
         "update outbox.delivery set state = 'pending', settled_at = null, reason = 'quiet_hours',"
-        " due_at = now() + interval '1 hour' where state = 'sent'"
+        " due_at = now() + interval '1 hour', back = true where state = 'sent'"
     )
     await wake_up.requeue(conn, [row["id"] for row in await conn.fetch("select id from outbox.lane")])
     assert await standing(conn) == "waiting"

@@ -84,7 +84,7 @@ async def test_a_worker_begins_only_after_rebase(stage: Stage, restore: Restore)
     rebased = restored.run("cursor", "rebase")
     assert (rebased.code, rebased.out.split()[:2]) == (0, ["2", "events"]), rebased
     # the lease ends, and the hour is over
-    await restored.conn.execute("update outbox.lane set lease_until = now() where lease_until is not null")
+    await restored.conn.execute("update outbox.run set lease_until = now() where lease_until is not null")
     await restored.conn.execute("update outbox.waiting set due_at = now() where reason = 'scheduled'")
     assert restored.run("worker", "--once", RETRY_SCHEDULE="0").code == 0
     numbers = sorted([*BEFORE, *IN_FLIGHT, *UNRELAYED, SCHEDULED])

@@ -21,7 +21,7 @@ WORK = "delete, insert, select"
 NEWER = "insert into outbox.migration (number, name, checksum) values (9999, '9999_later', 'x')"
 
 DRIFTS = {
-    "an index dropped": ("drop index outbox.lane_lease", ["index outbox.lane_lease: missing"]),
+    "an index dropped": ("drop index outbox.run_leased", ["index outbox.run_leased: missing"]),
     "an index added": (
         "create index mine on outbox.event (created_at)",
         ["index outbox.mine: not ours"],
@@ -175,20 +175,20 @@ async def test_check_tells_drift(conn: Connection, database_url: str, monkeypatc
     told = "tuned: table outbox.event: options: expected none, found fillfactor=90"
     assert (tuned.exit_code, tuned.stdout.splitlines()[-1]) == (0, told)
 
-    await conn.execute("drop index outbox.lane_lease")
+    await conn.execute("drop index outbox.run_leased")
     drifted = await check(monkeypatch, database_url)
-    assert (drifted.exit_code, drifted.stdout.splitlines()[-2]) == (1, "drift: index outbox.lane_lease: missing")
+    assert (drifted.exit_code, drifted.stdout.splitlines()[-2]) == (1, "drift: index outbox.run_leased: missing")
 
 
 async def test_check_tells_drift_to_programs(
     conn: Connection, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`migrate --check --json` prints migrations, drift and what is tuned as one document."""
-    await conn.execute("drop index outbox.lane_lease")
+    await conn.execute("drop index outbox.run_leased")
     found = await check(monkeypatch, database_url, "--json")
     facts = json.loads(found.stdout)
     assert (found.exit_code, facts["compared"], facts["tuned"]) == (1, True, [])
-    lost = {"kind": "index", "name": "outbox.lane_lease", "what": "missing", "expected": None, "found": None}
+    lost = {"kind": "index", "name": "outbox.run_leased", "what": "missing", "expected": None, "found": None}
     assert facts["drift"] == [lost]
     assert len(facts["migrations"]) == len(migration.migrations())
 

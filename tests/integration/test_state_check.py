@@ -28,6 +28,7 @@ WORDS: list[tuple[str, str, type[StrEnum]]] = [
     ("outbox.delivery", "delivery_state_known", State),
     ("outbox.delivery", "delivery_channel_known", Channel),
     ("outbox.lane", "lane_channel_known", Channel),
+    ("outbox.run", "run_channel_known", Channel),
     ("outbox.preference", "preference_channel_known", Channel),
     ("outbox.route", "route_channels_known", Channel),
     ("outbox.telegram_link", "telegram_link_state_known", LinkState),
@@ -98,8 +99,8 @@ async def test_attempts_are_never_negative(conn: Connection) -> None:
         await conn.execute("update outbox.delivery set attempts = -1")
 
 
-async def test_a_lane_is_leased_or_due_but_not_both(conn: Connection) -> None:
-    """A lane that a worker holds is not due for another."""
+async def test_a_lane_is_in_a_run_or_waits_but_not_both(conn: Connection) -> None:
+    """A lane that stands in a run does not wait to get into another."""
     await conn.execute("insert into outbox.lane (channel, recipient, due_at) values ('telegram', 'anna', now())")
-    with pytest.raises(asyncpg.CheckViolationError, match="lane_leased_or_due"):
-        await conn.execute("update outbox.lane set lease_until = now()")
+    with pytest.raises(asyncpg.CheckViolationError, match="lane_busy_or_waiting"):
+        await conn.execute("update outbox.lane set busy = true")

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from outbox import consumer, event, lane, relay
+from outbox import consumer, event, lane, relay, run
 from outbox.channel import Channel
 from outbox.consumer import Start
 from outbox.database import Connection
@@ -59,7 +59,7 @@ async def test_a_claim_brings_it(conn: Connection) -> None:
     await stored(conn, GOOD)
     await relay.step(conn, ROUTES)
     (claimed,) = await lane.claim(conn, Channel.TELEGRAM, 10, lease=timedelta(0))
-    (ended,) = await lane.take_ended(conn, 10)
+    (ended,) = await run.take_ended(conn, 10)
     assert (claimed.traceparent, ended.traceparent) == (GOOD, GOOD)
     assert (ended.quiet, ended.urgent) == (None, False)
 

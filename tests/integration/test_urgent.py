@@ -7,6 +7,7 @@ from outbox.channel import Channel
 from outbox.database import Connection, connect
 from outbox.event import emit
 from outbox.outcome import Delivered, Reason, Snooze
+from tests.integration.runs import lanes
 from tests.integration.stage import PATIENCE_S
 from tests.integration.test_fan_out import ROUTES, link, relay_all
 from tests.integration.test_lane import HOUR, blocked, claim_one, end
@@ -19,12 +20,6 @@ async def send(conn: Connection, *types: str, to: str = "anna") -> None:
     for type_ in types:
         await emit(conn, type_, [to])
     await relay_all(conn)
-
-
-async def lanes(conn: Connection) -> list[tuple[str, str, bool]]:
-    """List recipient, type of the head and urgency of all lanes."""
-    rows = await conn.fetch("select recipient, head_type, urgent from outbox.lane order by recipient")
-    return [tuple(row) for row in rows]
 
 
 async def test_a_new_lane_is_as_urgent_as_what_it_gets(conn: Connection) -> None:

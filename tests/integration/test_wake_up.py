@@ -4,8 +4,9 @@ from outbox import wake_up
 from outbox.database import Connection
 from outbox.event import emit
 from outbox.outcome import Delivered, Reason, Reject, Snooze
+from tests.integration.runs import lanes, standing
 from tests.integration.test_fan_out import link, relay_all
-from tests.integration.test_lane import HOUR, claim_one, end, queue, standing
+from tests.integration.test_lane import HOUR, claim_one, end, queue
 
 
 async def test_waking_leaves_a_leased_lane_alone(conn: Connection) -> None:
@@ -28,14 +29,15 @@ async def test_waking_does_not_shorten_a_wait(conn: Connection) -> None:
     assert await standing(conn) == "waiting"
 
 
-PUT_BACK = "update outbox.delivery set state = 'pending', reason = null, settled_at = null where state = 'dead'"
+PUT_BACK = (
+    "update outbox.delivery set state = 'pending', reason = null, settled_at = null, back = true where state = 'dead'"
+)
 
 
 async def lane_now(conn: Connection) -> tuple[str, str, bool]:
     """Say where the only lane stands, the type of its head and whether it is urgent."""
-    row = await conn.fetchrow("select head_type, urgent from outbox.lane")
-    assert row is not None
-    return (await standing(conn), row["head_type"], row["urgent"])
+    ((_, type_, urgent),) = await lanes(conn)
+    return (await standing(conn), type_, urgent)
 
 
 async def die(conn: Connection, type_: str) -> None:
@@ -83,7 +85,7 @@ async def test_what_comes_back_into_a_leased_lane_waits_for_it(conn: Connection)
 async def test_a_lane_without_anything_stays_idle(conn: Connection) -> None:
     """A lane in which nothing waits is idle after it was looked at too, and so is one that was due for nothing."""
     await die(conn, "pay.code")
-    await conn.execute("update outbox.lane set due_at = now(), urgent = true")
+    await conn.execute("update outbox.lane set due_at = now(), last_urgent = 1000")
     await wake_up.requeue(conn, await ids(conn))
     assert await lane_now(conn) == ("idle", "", False)
 

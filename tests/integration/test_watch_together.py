@@ -54,7 +54,7 @@ async def test_sigterm_records_what_is_in_flight(stage: Stage) -> None:
     states = await stage.states()
     assert set(states) == {"sent", "pending"}, "it was told to end in the middle of the work"
     assert states["sent"] == (await stage.order("GET", "counters"))["delivered"]
-    assert await stage.conn.fetchval("select count(*) from outbox.lane where lease_until is not null") == 0
+    assert await stage.conn.fetchval("select count(*) from outbox.run where lease_until is not null") == 0
     await stage.order("DELETE", "faults")
     with stage.watching("w2") as worker:
         await stage.sent(120)

@@ -45,7 +45,7 @@ SECRETS = Path("/etc/vestnik/secrets")
 
 SENT = "select count(*) from outbox.delivery where channel = 'telegram' and state = 'sent'"
 OPEN = "select count(*) from outbox.delivery where channel = 'telegram' and state in ('pending', 'sending')"
-IN_FLIGHT = "select count(*) from outbox.delivery where state = 'sending'"
+IN_FLIGHT = "select coalesce(sum(cardinality(lanes)), 0) from outbox.run where lease_until is not null"
 UNRELAYED = "select count(*) from outbox.event e where not exists (select from outbox.batch b where b.events @> e.id)"
 UNKNOWN = "select count(*) from outbox.attempt where outcome = 'unknown'"
 

@@ -30,6 +30,8 @@ def call(*arguments: object, asked: int = 1, fresh: str | None = None, **whole: 
 
 BATCH = 300
 SENDING, DEAD, UNKNOWN, DUE, WAITING = (list(multiples(n)) for n in (2, 3, 4, 10, 11))
+HEADS = [500_000 + n if n in (2, 102, 202) else n for n in SENDING]
+"""Of the lanes that are being sent; a few have a history before them."""
 TOKENS = [lane % 100 for lane in SENDING]
 EVENTS = list(multiples(1))
 PEOPLE = [f"u-{n}" for n in multiples(7)]
@@ -81,9 +83,10 @@ CALLS: Mapping[str, Call] = {
     "outbox.dead_letter.ACTED": call(DEAD[0]),
     "outbox.dead_letter.LETTER": call(DEAD[0]),
     "outbox.dead_letter.TRIED": call(DEAD[0]),
-    "outbox.digest.CARRY": call(2, 2, SENDING),
-    "outbox.digest.FOLLOWING": call(10, 1, 49, 49, ["type-0", "type-1"], asked=49),
-    "outbox.due.LOOK": call("telegram", 10, asked=4 * 10),
+    "outbox.digest.FOLLOWING": call(10, 500_009, 49, 49, ["type-0", "type-1"], asked=49),
+    "outbox.digest.CARRY": call(302, 302, SENDING),
+    "outbox.due.LOOK": call("telegram", 10, 64, asked=5 * 64),
+    "outbox.due.PROMOTE": call("telegram", BATCH, asked=BATCH),
     "outbox.event.EMIT": call("t", ["u-1", "u-2"], {}, None, None, None, None),
     "outbox.event.WRITTEN": call(EVENTS),
     "outbox.forgotten.AMONG": call(PEOPLE),
@@ -91,23 +94,21 @@ CALLS: Mapping[str, Call] = {
         "u-70",
         asked=40,
         event="what mentions a person may stand in any event",
-        delivery="only open ones are found by their lane",
+        run="in which run a lane stands is in no index",
         telegram_link="their links that have ended are in no index",
         telegram_update="chats are in no index there",
     ),
     "outbox.forgotten.HOLD_RELAY": call(),
-    "outbox.forgotten.OPEN": call(SENDING),
+    "outbox.forgotten.COUNT_OPEN": call(SENDING),
     "outbox.forgotten.SINCE": call("u-70"),
     "outbox.gauge.OLDEST_DUE": call(asked=4),
     "outbox.hurry.LIMIT": call("20000"),
-    "outbox.lane.CLAIM": call(
-        "telegram", BATCH, ["type-0", "type-1"], [BATCH // 2, BATCH // 2], MINUTE, asked=2 * BATCH
-    ),
-    "outbox.lane.LOAD_SENDING": call(SENDING, TOKENS),
     "outbox.lane.LOCK": call(SENDING),
-    "outbox.lane.PACE": call(SENDING, TOKENS, each(MINUTE), each(3)),
-    "outbox.lane.RELEASE": call(SENDING, TOKENS),
-    "outbox.lane.TAKE_ENDED": call(BATCH, MINUTE, asked=BATCH),
+    "outbox.lane.CLAIM": call(
+        "telegram", BATCH, ["type-0", "type-1"], [BATCH // 2, BATCH // 2], MINUTE, True, asked=2 * BATCH
+    ),
+    "outbox.lane.PACE": call(SENDING, each(1.0), each(3)),
+    "outbox.lane.PUT_ON": call(WAITING),
     "outbox.lane.UNFINISHED": call(),
     "outbox.last_sent.LAST_SENT": call("u-2", 10_000, delivery="of all deliveries the newest, as many as is said"),
     "outbox.ledger.FORGET_ROUTES": call(batch="which routes are needed still is in no index"),
@@ -167,7 +168,10 @@ CALLS: Mapping[str, Call] = {
     "outbox.record.ADD_ATTEMPTS": call(
         SENDING, TOKENS, each("retry"), each("timeout"), each(1.0), each("sent"), each(False)
     ),
-    "outbox.record.MOVE": call(SENDING, each("sent"), each(None), each(1), each(NONE), each(None), each(1.0)),
+    "outbox.record.END": call(SENDING, HEADS, each(1), each(1.0), each(0.0), each(3), []),
+    "outbox.record.MOVE": call(
+        SENDING, each(True), each("sent"), each(None), each(1), each(NONE), each(None), each(1.0)
+    ),
     "outbox.relay.PEEK": call(1),
     # those of the window, those whose time has come and those whose type has become known, for two people each
     "outbox.relay.STEP": call(1, BATCH, 100 * BATCH, asked=3 * 2 * BATCH),
@@ -190,12 +194,21 @@ CALLS: Mapping[str, Call] = {
     "outbox.turn.TAKE": call(MINUTE),
     "outbox.update.FAILED_START": call(1, 70),
     "outbox.update.FAILED_STARTS": call(70, DAY),
+    "outbox.run.END": call(SENDING),
+    "outbox.run.END_OVER": call(SENDING[:1], asked=BATCH),
+    "outbox.run.HEADS": call(SENDING, SENDING),
+    "outbox.run.LEAVE": call(SENDING, SENDING),
+    "outbox.run.LOAD_SENDING": call(SENDING, HEADS, 100),
+    "outbox.run.LOCK": call(SENDING),
+    "outbox.run.TAKE_ENDED": call(BATCH, MINUTE, asked=BATCH),
     "outbox.update.FIRST": call(1, 10**9, 1),
     "outbox.update.PRUNE": call(-DAY, BATCH, asked=BATCH),
     "outbox.waiting.HASTEN": call(SENDING, "quiet_hours"),
     "outbox.waiting.LANES": call("telegram", PEOPLE),
     "outbox.waiting.LANES_OF": call("u-70", ["telegram", "inapp"]),
-    "outbox.waiting.SKIP": call(DUE, each("no_link")),
+    "outbox.waiting.LOCK_OPEN": call(DUE),
+    "outbox.waiting.OPEN": call(DUE),
+    "outbox.waiting.SKIP": call(DUE, "no_link"),
     "outbox.waiting.SKIP_TYPES": call(DUE, ["type-0", "type-1"], "muted"),
     "outbox.wake_up.REQUEUE": call(DUE),
     "inapp.drift.PAGE": call("u-1", BATCH, asked=BATCH),

@@ -66,12 +66,18 @@ select n, 'u-' || n, n, case when n % 100 = 5 then now() end, case when n % 100 
 from generate_series($1::integer, $2::integer) n
 """,
     """
-insert into outbox.lane (id, channel, recipient, head_type, urgent, due_at, lease_until, token)
-overriding system value
-select n, 'telegram', 'u-' || n, 'type-' || n / 10 % 4, n % 100 = 10,
-  case when n % 10 = 0 then now() when n % 10 = 1 then now() + interval '1 hour' end,
-  case when n % 100 = 2 then now() + case when n % 200 = 2 then interval '0' else interval '1 minute' end end, n % 100
+insert into outbox.lane (id, channel, recipient, busy, due_at, head, last_urgent) overriding system value
+select n, 'telegram', 'u-' || n, n % 10 = 0 or n % 100 = 2, case when n % 10 = 1 then now() + interval '1 hour' end,
+  h.head, case when n % 100 = 10 then h.head else 0 end
 from generate_series($1::integer, $2::integer) n
+cross join lateral (select case when n in (2, 10, 102, 110, 202) then 500000 + n else n end as head) h
+""",
+    """
+insert into outbox.run (id, type, urgent, lease_until, lanes, heads) overriding system value
+select min(n), case when n % 100 = 10 then '' else 'type-' || n / 10 % 4 end, n % 100 = 10,
+  case when n % 100 = 2 then now() + case when n % 200 = 2 then interval '0' else interval '1 minute' end end,
+  array_agg(n), array_agg(case when n in (2, 10, 102, 110, 202) then 500000 + n else n end)
+from generate_series($1::integer, $2::integer) n where n % 10 = 0 or n % 100 = 2 group by 2, 3, 4, n / 300
 """,
     """
 insert into outbox.delivery (id, event_id, lane_id, channel, recipient, urgent, state, reason, settled_at)
@@ -84,10 +90,16 @@ cross join lateral (
   select case when n % 10 in (5, 6, 7) then n % 3 * 100 + 2 when n % 10 in (8, 9) then n % 2 * 100 + 10 else n end
       as lane_id,
     case
-      when n % 10 < 2 then 'pending' when n % 100 = 2 then 'sending' when n % 100 = 3 then 'dead'
-      when n % 100 = 4 then 'unknown' else 'sent'
+      when n in (2, 10, 102, 110, 202) then 'sent' when n % 10 < 2 or n % 100 = 2 then 'pending'
+      when n % 100 = 3 then 'dead' when n % 100 = 4 then 'unknown' else 'sent'
     end as state
 ) d
+""",
+    # what is open behind a history, of events of the same types that went to none of these lanes
+    """
+insert into outbox.delivery (id, event_id, lane_id, channel, recipient, urgent, state) overriding system value
+select 500000 + n, case when n % 10 = 2 then n - 1 else n - 3 end, n, 'telegram', 'u-' || n, n % 100 = 10, 'pending'
+from generate_series($1::integer, $2::integer) n where n in (2, 10, 102, 110, 202)
 """,
     """
 insert into outbox.attempt (id, delivery_id, token, outcome, resent) overriding system value
