@@ -99,7 +99,9 @@ async def use(client: Client) -> None:
         assert await client.call(verb, path, one, json=body) == 200
 
 
-WAIT_AGAIN = "update outbox.delivery set state = 'pending', back = true, reason = null, settled_at = null where recipient = $1"
+WAIT_AGAIN = """
+update outbox.delivery set state = 'pending', back = true, reason = null, settled_at = null where recipient = $1
+"""
 
 
 async def misuse(client: Client) -> None:
