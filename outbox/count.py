@@ -77,7 +77,14 @@ from (
       cross join lateral unnest(r.lanes, r.heads) h (lane_id, head) limit $1
     )
     union all
-    (select channel, false, id, head from outbox.lane where due_at is not null order by channel, due_at limit $1)
+    (
+      -- channel by channel, and by a bound on the time: no other index is a way to them
+      select w.* from unnest(array['inapp', 'telegram']) c (channel)
+      cross join lateral (
+        select channel, false, id, head from outbox.lane
+        where channel = c.channel and due_at > '-infinity' order by due_at limit $1
+      ) w limit $1
+    )
   ) l
   cross join lateral (
     (

@@ -39,7 +39,7 @@ class Batch:
     """The window was not read to its end."""
 
 
-EVENTS = 1_000
+EVENTS = 2_000
 """Events in one batch: large enough that the fixed cost of a transaction does not count."""
 
 PAIRS = 10_000

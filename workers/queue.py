@@ -38,6 +38,8 @@ ONCE_TIMEOUT = timedelta(days=7)
 """A slice of `--once` goes on for as long as anything is due: cut off, it would leave the rest and call it done."""
 
 POLL_S = 0.25
+POLL_ONCE_S = 0.02
+"""With `--once`: the run ends when Arq sees that nothing is left."""
 BEAT_S = 0.25
 LEAD = timedelta(seconds=2)
 """How long before the end of a slice the next one is enqueued."""
@@ -165,7 +167,7 @@ def make_worker(parts: Parts, slices: Slices, running: Running, redis: ArqRedis,
         max_jobs=2 * len(KINDS),
         job_timeout=timeout,
         keep_result=0,
-        poll_delay=POLL_S,
+        poll_delay=POLL_ONCE_S if burst else POLL_S,
         max_tries=1,
         retry_jobs=False,
         health_check_interval=QUEUE_LIVES_S,
