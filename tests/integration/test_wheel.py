@@ -71,14 +71,14 @@ def test_the_wheel_holds_all_that_is_not_python(wheel: Path) -> None:
         "telegram/guard.lua",
         "telegram/pace.lua",
         "telegram/pace_state.lua",
-        "examples/marketplace/events.jsonl",
-        "examples/marketplace/recipients.jsonl",
-        "examples/marketplace/expected.json",
-        "examples/marketplace/catalog/catalog.toml",
-        "examples/marketplace/catalog/en.toml",
-        "examples/marketplace/catalog/ru.toml",
+        "workers/demo/marketplace/events.jsonl",
+        "workers/demo/marketplace/recipients.jsonl",
+        "workers/demo/marketplace/expected.json",
+        "workers/demo/marketplace/catalog/catalog.toml",
+        "workers/demo/marketplace/catalog/en.toml",
+        "workers/demo/marketplace/catalog/ru.toml",
     }
-    parts = ("examples", "health", "inapp", "outbox", "telegram", "workers")
+    parts = ("health", "inapp", "outbox", "telegram", "workers")
     wanted = {str(file.relative_to(PROJECT)) for part in parts for file in (PROJECT / part).rglob("*.py")}
     assert wanted - names == set()
     assert not [name for name in names if name.startswith(("tests/", "docs/", "deploy/"))]
