@@ -20,6 +20,7 @@ from redis.asyncio import Redis
 
 from outbox import migration
 from outbox.database import Connection, Pool, connect, open_pool
+from telegram import put_off_builds
 from tests.integration.stage import PATIENCE_S
 from tests.pooler import pgbouncer
 from workers import engine
@@ -33,6 +34,9 @@ try:
 except EngineMissingError as fault:
     # out of a hook it would come with a traceback
     raise SystemExit(f"the tests cannot begin: {fault}") from None
+
+# as `vestnik` does: what takes most of the time until the first test begins
+put_off_builds()
 
 # a slow machine is no fault of the code's
 hypothesis_settings.register_profile("vestnik", deadline=None, suppress_health_check=[HealthCheck.too_slow])
