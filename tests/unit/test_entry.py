@@ -10,6 +10,8 @@ SAID = (
     "vestnik: the package telegram is not vestnik's here: python-telegram-bot has one of the same name, and one "
     "overwrites the other; install vestnik again, in an environment of its own\n"
 )
+LONGEST_S = 120
+"""One that is not refused may stay for ever."""
 THEIRS = {
     "whole": {"__init__.py": "class Bot: ...\n", "error.py": "class TelegramError(Exception): ...\n"},
     "without what it needs": {"__init__.py": "import httpx_that_nobody_has\n"},
@@ -37,5 +39,5 @@ def run(folder: Path, package: dict[str, str], *arguments: str) -> tuple[int, st
         (folder / "telegram" / name).write_text(text)
     # the folder that a module is run in comes before what is installed
     command = [sys.executable, "-m", "workers", *arguments]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=LONGEST_S)
     return done.returncode, done.stdout, done.stderr
