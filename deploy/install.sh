@@ -240,7 +240,7 @@ ensure_settings() { # an operator's files are never written over
     [ -e "$etc/${file##*/}" ] || change "write $etc/${file##*/}" install -m 0644 "$file" "$etc/"
   done
   [ -e "$etc/catalog" ] ||
-    change "write $etc/catalog, an example" cp -r --no-preserve=mode "$here/examples/marketplace/catalog" "$etc/catalog"
+    change "write $etc/catalog, an example" cp -r --no-preserve=mode "$here/workers/demo/marketplace/catalog" "$etc/catalog"
 }
 
 # --- what runs

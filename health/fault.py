@@ -13,7 +13,7 @@ FRAMES = 5
 """How many of the innermost frames are named."""
 CAUSES = 3
 """How many exceptions down the chain are named."""
-OURS = frozenset({"examples", "health", "inapp", "outbox", "telegram", "workers"})
+OURS = frozenset({"health", "inapp", "outbox", "telegram", "workers"})
 """Packages whose functions tell faults apart: which way a library took is its own matter, and changes with it."""
 DIGITS = 12
 

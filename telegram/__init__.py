@@ -1,17 +1,17 @@
 """The Telegram channel: send, classify, pace, render. The only package that knows aiogram.
 
 A `Sender` makes one attempt and answers with a `Verdict`; a `Pacer` says how many attempts may be made now.
-Names are loaded when they are first used: aiogram takes most of a second, and most commands never send.
+Names are loaded when they are first used: aiogram takes most of a second, and most commands never send. A process
+that will use it is sooner ready when it has called `put_off_builds` before.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from telegram.deferral import put_off_builds
-
 if TYPE_CHECKING:
     from telegram.breaker import Breaker
     from telegram.classification import classify
+    from telegram.deferral import put_off_builds
     from telegram.error import (
         BadTokenError,
         BotFaultError,
@@ -49,11 +49,13 @@ __all__ = [
     "Verdict",
     "classify",
     "compose",
+    "put_off_builds",
 ]
 
 _HOMES = {
     "breaker": ("Breaker",),
     "classification": ("classify",),
+    "deferral": ("put_off_builds",),
     "error": (
         "BadTokenError",
         "BotFaultError",
@@ -69,8 +71,6 @@ _HOMES = {
     "sender": ("Me", "Sender"),
     "verdict": ("Degrade", "Gate", "GateScope", "LinkChange", "Verdict"),
 }
-
-put_off_builds()
 
 
 def __getattr__(name: str) -> object:

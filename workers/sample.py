@@ -10,7 +10,7 @@ from typing import Any
 
 from outbox.database import Connection
 
-FOLDER = Path(str(files("examples"))) / "marketplace"
+FOLDER = Path(str(files("workers"))) / "demo" / "marketplace"
 EVENTS = FOLDER / "events.jsonl"
 RECIPIENTS = FOLDER / "recipients.jsonl"
 CATALOG = FOLDER / "catalog"

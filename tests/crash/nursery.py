@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from health import read as read_health
-from telegram import redis_answer
+from telegram import put_off_builds, redis_answer
 from tests.integration.stage import PATIENCE_S, PROJECT, lines_of, until
 from workers import redis_client
 
@@ -139,6 +139,7 @@ def _fork(module: str, arguments: list[str], environment: dict[str, str], log: s
 
 
 if __name__ == "__main__":
+    put_off_builds()
     # what `worker` imports when it is called; a fork has it already
     for heavy in ("workers.command", "workers.watch", "aiohttp"):
         __import__(heavy)

@@ -13,8 +13,9 @@ from tests.integration.api_stage import ApiStage, api_settings, api_stage
 from tests.integration.backups import PROGRAMS, REAL, Backups
 from tests.integration.bot_stage import BotStage, bot_stage
 from tests.integration.canary_stage import CanaryStage, canary_stage
-from tests.integration.stage import Stage, settings
+from tests.integration.stage import PROJECT, Stage, settings
 from tests.integration.terminal import Terminal
+from tests.wheel import build_once
 from workers import engine
 from workers.engine import Postgres
 from workers.parts import Parts, wire
@@ -28,6 +29,13 @@ def simulator_urls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[s
     """Run a simulator without limits as a process: its Bot API and its control API."""
     with simulator({}, tmp_path_factory.mktemp("simulator") / "simulator.log", "--no-limits") as urls:
         yield urls
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """Build the project's wheel once, also when several processes share the tests."""
+    shared = tmp_path_factory.getbasetemp()
+    return build_once(PROJECT, (shared if worker_id == "master" else shared.parent) / "wheel")
 
 
 @pytest.fixture

@@ -59,6 +59,7 @@ async def test_all_is_well_on_a_running_installation(stage: Stage, postgres_bina
             told = stage.run("doctor", "--json", DATABASE_URL=url)
     assert told.code == 0, told
     assert {found["check"]: found["level"] for found in told.facts} == {
+        "packages": "ok",
         "settings": "ok",
         "catalog": "ok",
         "postgres": "ok",

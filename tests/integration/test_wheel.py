@@ -1,34 +1,21 @@
 """The wheel: it holds all that runs need, and works in an environment without the project's folder."""
 
-import site
-import sys
-import venv
 import zipfile
 from pathlib import Path
 
 import pytest
 
 from tests.integration.stage import PROJECT
-from tests.wheel import build_wheel, run
-
-
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build the wheel once."""
-    return build_wheel(PROJECT, tmp_path_factory.mktemp("wheel"))
+from tests.wheel import borrow_dependencies, install, make_environment, run
 
 
 @pytest.fixture(scope="module")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Install the wheel into a new environment that borrows the dependencies, but not the project, from this one."""
-    folder = tmp_path_factory.mktemp("empty") / "venv"
-    venv.create(folder, with_pip=False)
-    (packages,) = folder.glob("lib/python3*/site-packages")
-    pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", folder / "bin" / "python")
-    run(*pip, "install", "--no-deps", "--no-index", wheel, cwd=folder)
-    # .pth files in a borrowed folder are not read, so its editable install of the project stays unknown
-    (packages / "borrowed.pth").write_text("".join(f"{path}\n" for path in site.getsitepackages()))
-    return folder / "bin"
+    programs = make_environment(tmp_path_factory.mktemp("empty") / "venv")
+    install(programs, "--no-deps", wheel)
+    borrow_dependencies(programs)
+    return programs
 
 
 def test_the_wheel_holds_all_that_is_not_python(wheel: Path) -> None:
@@ -71,17 +58,22 @@ def test_the_wheel_holds_all_that_is_not_python(wheel: Path) -> None:
         "telegram/guard.lua",
         "telegram/pace.lua",
         "telegram/pace_state.lua",
-        "examples/marketplace/events.jsonl",
-        "examples/marketplace/recipients.jsonl",
-        "examples/marketplace/expected.json",
-        "examples/marketplace/catalog/catalog.toml",
-        "examples/marketplace/catalog/en.toml",
-        "examples/marketplace/catalog/ru.toml",
+        "workers/demo/marketplace/events.jsonl",
+        "workers/demo/marketplace/recipients.jsonl",
+        "workers/demo/marketplace/expected.json",
+        "workers/demo/marketplace/catalog/catalog.toml",
+        "workers/demo/marketplace/catalog/en.toml",
+        "workers/demo/marketplace/catalog/ru.toml",
     }
-    parts = ("examples", "health", "inapp", "outbox", "telegram", "workers")
+    parts = ("health", "inapp", "outbox", "telegram", "workers")
     wanted = {str(file.relative_to(PROJECT)) for part in parts for file in (PROJECT / part).rglob("*.py")}
     assert wanted - names == set()
-    assert not [name for name in names if name.startswith(("tests/", "docs/", "deploy/"))]
+
+
+def test_the_wheel_takes_no_name_that_it_does_not_need(wheel: Path) -> None:
+    """Its packages are the five, and what is no code of theirs lies within them."""
+    names = {name.partition("/")[0] for name in zipfile.ZipFile(wheel).namelist()}
+    assert names == {"health", "inapp", "outbox", "telegram", "workers", "vestnik-0.1.0.dist-info"}
 
 
 def test_what_is_installed_is_what_runs(installed: Path, tmp_path: Path) -> None:

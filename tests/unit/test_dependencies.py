@@ -11,6 +11,7 @@ PAGE = (ROOT / "docs" / "dependencies.md").read_text(encoding="utf-8")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 LISTED = {
     "To run": PROJECT["dependencies"],
+    "To do without servers of one's own (`vestnik[engines]`)": PROJECT["optional-dependencies"]["engines"],
     "To watch with OpenTelemetry (`vestnik[otel]`)": PROJECT["optional-dependencies"]["otel"],
     "To develop": PROJECT["optional-dependencies"]["dev"],
 }

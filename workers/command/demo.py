@@ -8,6 +8,7 @@ from rich.table import Table
 
 from workers.command.output import Json, print_json
 from workers.command.proof import print_proof
+from workers.engine import require_engines
 from workers.sample import EMITS
 
 if TYPE_CHECKING:
@@ -20,7 +21,8 @@ def demo(
     as_json: Json = False,
 ) -> None:
     """Deliver the sample stream with embedded engines and a simulator, and compare what came of it."""
-    from workers import demo as demo_  # noqa: PLC0415 (the engines are heavy, and other commands need none)
+    require_engines()
+    from workers import demo as demo_  # noqa: PLC0415 (what serves pages is heavy, and other commands need none)
 
     tell = Console(stderr=as_json)
     tell.print(

@@ -29,6 +29,7 @@ from workers.command import (
     transfer,
     unknown,
 )
+from workers.engine import EngineMissingError
 from workers.exit import Exit
 from workers.patience import OUT_OF_REACH
 from workers.settings import SettingsError
@@ -60,6 +61,9 @@ for part in (
 ):
     part.add_to(app)
 
+KNOWN = (SettingsError, EngineMissingError, OutboxError, TelegramError, HealthError)
+"""Faults whose message is made for whoever typed the command."""
+
 SHORT = {"--once": ["worker", "--once"], "--watch": ["worker", "--watch"]}
 """`python -m workers --once` and `--watch`."""
 
@@ -83,10 +87,10 @@ def main() -> None:
     try:
         # not app(): Typer would put a hook of its own in the place of ours, which prints the exception's message
         typer.main.get_command(app)()
-    except (SettingsError, OutboxError, TelegramError, HealthError) as fault:
+    except KNOWN as fault:
         _end(str(fault), Exit.WRONG_SETTINGS)
     except BaseExceptionGroup as group:
-        known, rest = group.split((SettingsError, OutboxError, TelegramError, HealthError))
+        known, rest = group.split(KNOWN)
         if known is None or rest is not None:
             raise
         _end("; ".join(str(fault) for fault in _leaves(known)), Exit.WRONG_SETTINGS)

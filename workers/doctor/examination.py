@@ -7,6 +7,7 @@ from outbox.catalog import load as load_catalog
 from outbox.error import CatalogError
 from workers.doctor.bot import look_at_bot
 from workers.doctor.finding import Finding, fail, ok
+from workers.doctor.neighbour import look_at_neighbours
 from workers.doctor.postgres import look_at_postgres
 from workers.doctor.redis import look_at_redis
 from workers.doctor.secret import look_at_files, look_at_secrets
@@ -15,13 +16,15 @@ from workers.settings import Settings, SettingsError, load
 
 async def examine(environment: Mapping[str, str]) -> list[Finding]:
     """Look at everything; a check that fails keeps no other from being made."""
+    neighbours = look_at_neighbours()
     try:
         settings = load(environment)
     except SettingsError as fault:
-        return [fail("settings", str(fault), "mend that setting; nothing else can be looked at before")]
+        todo = "mend that setting; nothing that the settings name can be looked at before"
+        return [neighbours, fail("settings", str(fault), todo)]
     found = await asyncio.gather(look_at_postgres(settings), look_at_redis(settings), look_at_bot(settings))
     secrets = [*look_at_secrets(settings), *look_at_files(environment)]
-    beforehand = [ok("settings", "can be read"), _look_at_catalog(settings), *secrets]
+    beforehand = [neighbours, ok("settings", "can be read"), _look_at_catalog(settings), *secrets]
     return [*beforehand, *(one for part in found for one in part)]
 
 
