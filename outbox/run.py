@@ -117,6 +117,8 @@ async def take_ended(conn: Connection, limit: int, *, lease: timedelta = LEASE) 
     """
     async with conn.transaction():
         runs = await conn.fetch(TAKE_ENDED, limit, lease)
+        if not runs:
+            return []
         tokens = [run["id"] for run in runs for _ in run["heads"]]
         heads = [head for run in runs for head in run["heads"]]
         taken = [Claimed(*row) for row in await conn.fetch(LOAD_SENDING, tokens, heads, CARRIED_AT_MOST)]

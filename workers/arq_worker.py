@@ -14,8 +14,12 @@ class ArqWorker(Worker):
     _beginning: "asyncio.Future[None] | None" = None
 
     async def start_jobs(self, job_ids: list[bytes]) -> None:
-        """Begin jobs; a cancellation waits outside."""
-        self._beginning = asyncio.ensure_future(super().start_jobs(job_ids))
+        """Begin jobs; a cancellation waits outside.
+
+        Arq names those that run here at each poll again, and would ask Redis four things about each of them.
+        """
+        new = [job_id for job_id in job_ids if job_id.decode() not in self.tasks]
+        self._beginning = asyncio.ensure_future(super().start_jobs(new))
         await asyncio.shield(self._beginning)
 
     async def begun(self) -> None:

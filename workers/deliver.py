@@ -22,7 +22,7 @@ from workers.slice import Slice
 
 log = get_logger()
 
-LOOK_EVERY_S = 0.1
+LOOK_EVERY_S = 0.25
 """How often due lanes are looked for when nothing wakes the slice."""
 
 REDIS_AWAY_S = 0.5

@@ -37,7 +37,8 @@ OLD_S = 15.0
 
 
 async def maintain_slice(parts: Parts, turn: Slice) -> None:
-    """Settle and look, again and again until the slice ends; with --once, once."""
+    """Settle and look, again and again until the slice ends, and prune once; with --once, once."""
+    pruned = False
     while turn.goes_on:
         try:
             async with watching_postgres(parts.health), parts.pool.acquire() as conn:
@@ -47,7 +48,7 @@ async def maintain_slice(parts: Parts, turn: Slice) -> None:
                 latency_ms = (time.monotonic() - asked) * 1000
                 _show(parts, await parts.lookout.step(conn, at_once=turn.once))
                 await parts.sweep.step(conn, parts.catalog)
-                await update.prune(conn, update.KEPT, LARGEST)
+                pruned = pruned or await update.prune(conn, update.KEPT, LARGEST) < LARGEST
                 answered(parts.health, latency_ms)
             await _show_limiter(parts)
         except PostgresOutOfReachError:

@@ -37,10 +37,10 @@ JOB_TIMEOUT = LENGTH + timedelta(seconds=60)
 ONCE_TIMEOUT = timedelta(days=7)
 """A slice of `--once` goes on for as long as anything is due: cut off, it would leave the rest and call it done."""
 
-POLL_S = 0.25
+POLL_S = 0.5
 POLL_ONCE_S = 0.02
 """With `--once`: the run ends when Arq sees that nothing is left."""
-BEAT_S = 0.25
+BEAT_S = 0.5
 LEAD = timedelta(seconds=2)
 """How long before the end of a slice the next one is enqueued."""
 

@@ -15,8 +15,11 @@ from workers.span import note_batch
 
 log = get_logger()
 
-LOOK_EVERY_S = 0.1
+LOOK_EVERY_S = 0.25
 """The relay looks by itself this often, whether or not a NOTIFY comes."""
+
+UNHEARD_LOOK_EVERY_S = 0.1
+"""The same where no NOTIFY can come."""
 
 STAND_BY_S = 0.5
 """How often a relay that found the cursor held by another tries again."""
@@ -73,7 +76,7 @@ async def _relay(parts: Parts, turn: Slice, sleep: "Sleep") -> bool:
         if found or not turn.goes_on:
             await sleep.end(conn)
     if batch is None:
-        await wait_for(parts.stopping, LOOK_EVERY_S if turn.once else STAND_BY_S)
+        await wait_for(parts.stopping, UNHEARD_LOOK_EVERY_S if turn.once else STAND_BY_S)
     return False
 
 
@@ -97,7 +100,7 @@ class Sleep:
             # the first look finds those who emitted before the flag stood, and so have not notified
             if await relay.peek(conn, self._parts.routes):
                 return True
-            await wait_for(events, LOOK_EVERY_S)
+            await wait_for(events, LOOK_EVERY_S if self._parts.hears else UNHEARD_LOOK_EVERY_S)
             if events.is_set():
                 events.clear()
                 return True
