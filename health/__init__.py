@@ -15,6 +15,7 @@ from health.log import About, Format, bound, configure, get_logger
 from health.metrics import Metrics
 from health.notify import Notifier
 from health.sample import Sample
+from health.seldom import Seldom
 from health.span import Span, Spans, find_spans
 from health.textfile import SUFFIX as TEXTFILE_SUFFIX
 from health.textfile import write_textfile
@@ -41,6 +42,7 @@ __all__ = [
     "Notifier",
     "Report",
     "Sample",
+    "Seldom",
     "ServeError",
     "Span",
     "Spans",

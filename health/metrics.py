@@ -42,6 +42,14 @@ class Metrics:
         self.relay_lag_seconds = self._gauge(
             "relay_lag_seconds", "Age of the oldest committed event that is not relayed yet."
         )
+        self.events_waiting = self._gauge(
+            "events_waiting",
+            "Events that the relay has set aside: scheduled, or unrouted (the catalog lacks their type). Up to 10000.",
+            ["reason"],
+        )
+        self.unrouted_oldest_seconds = self._gauge(
+            "unrouted_oldest_seconds", "How long the oldest event of a type that the catalog lacks has been waiting."
+        )
         self.oldest_open_transaction_seconds = self._gauge(
             "oldest_open_transaction_seconds", "Age of the oldest open writing transaction of the cluster."
         )

@@ -32,6 +32,12 @@ class Gauge:
     """Seconds since the oldest event was emitted that the relay has not read."""
     oldest_transaction: float = 0.0
     """Age in seconds of the oldest writing transaction that is open in this cluster."""
+    waiting: dict[str, int] = field(default_factory=dict)
+    """Events that the relay has set aside, by reason; counted up to 10,000 of each."""
+    unrouted_types: list[str] = field(default_factory=list)
+    """Three of the types that the catalog does not know."""
+    oldest_unrouted: float = 0.0
+    """Seconds since the oldest event of an unknown type was set aside; of 100 types at the most."""
     bytes: dict[str, int] = field(default_factory=dict)
     """What each table takes on the disk."""
     measured_at: float = 0.0
@@ -69,11 +75,37 @@ from (
 """
 
 
+# each reason by an index of its own; of what is unrouted one row for each type, the first
+WAITING = """
+with recursive kind as (
+  (select type, since from outbox.waiting where reason = 'unrouted' order by type, id limit 1)
+  union all
+  select n.type, n.since from kind k cross join lateral (
+    select w.type, w.since from outbox.waiting w
+    where w.reason = 'unrouted' and w.type > k.type order by w.type, w.id limit 1
+  ) n
+)
+select
+  (select count(*) from (
+    select from outbox.waiting where reason = 'scheduled' and due_at > '-infinity' order by due_at limit $1
+  ) few) as scheduled,
+  (select count(*) from (
+    select from outbox.waiting where reason = 'unrouted' order by type, id limit $1
+  ) few) as unrouted,
+  (select coalesce(array_agg(type), '{}') from (select type from kind limit 3) few) as types,
+  (select coalesce(extract(epoch from clock_timestamp() - min(since))::float8, 0) from (
+    select since from kind limit 100
+  ) few) as seconds
+"""
+MOST_WAITING = 10_000
+
+
 async def look(conn: Connection, before: Gauge, now: float) -> Gauge:
     """Take a look. What would have taken too long, or is looked at now and then only, is as it was seen before."""
     counted = await count(conn) or Counted(before.deliveries, before.estimated, before.oldest_dead)
     lanes = await conn.fetch(OLDEST_DUE)
     ((lag, transaction),) = await conn.fetch(LAG)
+    (waiting,) = await conn.fetch(WAITING, MOST_WAITING)
     sizes = None if abs(now - before.measured_at) < MEASURE_EVERY_S else await size.measure(conn)
     return Gauge(
         deliveries=counted.deliveries,
@@ -82,6 +114,9 @@ async def look(conn: Connection, before: Gauge, now: float) -> Gauge:
         oldest_dead=counted.oldest_dead,
         relay_lag=lag,
         oldest_transaction=transaction,
+        waiting={reason: waiting[reason] for reason in ("scheduled", "unrouted")},
+        unrouted_types=waiting["types"],
+        oldest_unrouted=waiting["seconds"],
         bytes=sizes or before.bytes,
         measured_at=now if sizes else before.measured_at,
     )

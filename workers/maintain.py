@@ -1,6 +1,8 @@
 """The maintain slice: settles what dead workers left, and looks at the backlog for health and metrics."""
 
+import re
 import time
+from collections.abc import Sequence
 from datetime import timedelta
 
 from health import Check, CheckName, Status, get_logger
@@ -31,6 +33,9 @@ LARGEST = 500
 
 RELAY_LATE_S = 30.0
 """A relay that is further behind is worth a look."""
+
+NAMEABLE = re.compile(r"[A-Za-z0-9_.-]{1,40}")
+"""A type's name that a health file can show; others are in `vestnik unrouted list`."""
 
 OLD_S = 15.0
 """Gauges that nobody has looked at for so long show nothing of now."""
@@ -97,6 +102,9 @@ def _show(parts: Parts, seen: Seen) -> None:
     metrics.oldest_open_transaction_seconds.set(gauge.oldest_transaction)
     # the relay tells it too, but not while it stands still
     metrics.relay_lag_seconds.set(gauge.relay_lag)
+    for reason, number in gauge.waiting.items():
+        metrics.events_waiting.labels(reason).set(number)
+    metrics.unrouted_oldest_seconds.set(gauge.oldest_unrouted)
     metrics.unread_drift.set(seen.drift.drifted)
     for table, size in gauge.bytes.items():
         metrics.outbox_bytes.labels(table).set(size)
@@ -111,4 +119,11 @@ def _relay_check(seen: Seen) -> Check:
         return Check(Status.DEGRADED, "gauges are old: see vestnik doctor")
     if seen.gauge.relay_lag > RELAY_LATE_S:
         return Check(Status.DEGRADED, "behind: see vestnik status")
+    if unrouted := seen.gauge.waiting.get("unrouted", 0):
+        return Check(Status.DEGRADED, _unrouted(unrouted, seen.gauge.unrouted_types))
     return Check(Status.OK, "keeps up")
+
+
+def _unrouted(count: int, types: Sequence[str]) -> str:
+    named = [name for name in types if NAMEABLE.fullmatch(name)][:2]
+    return f"{count} events of unknown types wait" + (f": {', '.join(named)}" if named else "")

@@ -7,6 +7,8 @@ from redis.exceptions import RedisError
 
 from health import Check, CheckName, Health, Status, get_logger, write_textfile
 from health import write as write_health
+from outbox import unrouted
+from outbox.outcome import Reason
 from workers.deliver import Deliverer
 from workers.exit import Exit
 from workers.maintain import maintain_slice
@@ -20,6 +22,9 @@ from workers.stop import stop_on_signals
 from workers.watch import USES
 
 log = get_logger()
+
+MOST_TYPES = 20
+"""Unknown types that a run names; `vestnik unrouted list` names them all."""
 
 
 async def run_once(settings: Settings) -> Exit:
@@ -45,9 +50,20 @@ async def run_once(settings: Settings) -> Exit:
                 parts.health.record(CheckName.REDIS, Check(Status.UNHEALTHY, why(fault)))
                 parts.out_of_reach.add("redis")
         await redis.aclose()
+        await _name_unrouted(parts)
         code = await _leave_word(parts)
         log.info("run_finished", relayed=health.counters.relayed, sent=health.counters.sent, dead=health.counters.dead)
         return code
+
+
+async def _name_unrouted(parts: Parts) -> None:
+    """Say what waits for its type: it is not due, and whoever reads only this run has to learn of it."""
+    if "postgres" in parts.out_of_reach:
+        return
+    async with parts.pool.acquire() as conn:
+        waiting = await unrouted.kinds(conn)
+    for kind in waiting[:MOST_TYPES]:
+        log.warning("events_wait", type=kind.type, count=kind.events, reason=Reason.UNROUTED)
 
 
 async def _leave_word(parts: Parts) -> Exit:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from prometheus_client import CollectorRegistry
 from redis.asyncio import Redis
 
-from health import Health, Metrics, Sample, Spans, find_spans
+from health import Health, Metrics, Sample, Seldom, Spans, find_spans
 from inapp.signal import Signal
 from outbox.catalog import Catalog
 from outbox.catalog import load as load_catalog
@@ -55,6 +55,8 @@ class Parts:
     health: Health
     sample: Sample = field(default_factory=Sample)
     """Which lines about success are written."""
+    unrouted_lines: Seldom = field(default_factory=Seldom)
+    """Which lines about types that the catalog does not know are written."""
     spans: Spans = field(default_factory=Spans)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     """Set once, when the process is to end: nothing new is begun."""

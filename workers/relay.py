@@ -121,8 +121,9 @@ def _note(parts: Parts, batch: Batch) -> None:
         parts.metrics.events_relayed.labels(name).inc(count)
     parts.signal.send(batch.recipients)
     _log(parts, batch)
-    if batch.unrouted:
-        log.warning("events_unrouted", count=batch.unrouted)
+    for name, count in batch.unrouted_types.items():
+        if parts.unrouted_lines.takes(name):
+            log.warning("events_unrouted", count=count, type=name)
     parts.metrics.deliveries.labels("inapp", "delivered", "").inc(batch.notifications)
     parts.health.counters.relayed += sum(batch.relayed.values())
     if batch.oldest is not None:

@@ -28,6 +28,7 @@ from workers.command import (
     schema,
     transfer,
     unknown,
+    unrouted,
 )
 from workers.engine import EngineMissingError
 from workers.exit import Exit
@@ -53,6 +54,7 @@ for part in (
     proof,
     dead,
     unknown,
+    unrouted,
     prune,
     doctor,
     people,

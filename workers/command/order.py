@@ -155,14 +155,25 @@ def signature(operator: str | None) -> str:
     return name.strip()
 
 
-def _ask(plan: Plan, *, yes: bool) -> None:
-    count = plan.foreseen.changed.total()
+def agreed(order: str, count: int, what: str, *, yes: bool) -> None:
+    """Ask before so many are changed; an order that nobody agrees to ends the command.
+
+    Raises:
+        SettingsError: nobody can be asked.
+
+    """
     if count <= ASKED_ABOVE or yes:
         return
     if not sys.stdin.isatty():
-        raise SettingsError(f"{plan.action} would change {count:,} deliveries: say --yes, for nobody can be asked here")
-    _print(plan.foreseen)
-    typer.confirm(f"{plan.action} {count:,} deliveries?", abort=True, err=True)
+        raise SettingsError(f"{order} would change {count:,} {what}: say --yes, for nobody can be asked here")
+    typer.confirm(f"{order} {count:,} {what}?", abort=True, err=True)
+
+
+def _ask(plan: Plan, *, yes: bool) -> None:
+    count = plan.foreseen.changed.total()
+    if count > ASKED_ABOVE and not yes and sys.stdin.isatty():
+        _print(plan.foreseen)
+    agreed(plan.action, count, "deliveries", yes=yes)
 
 
 def _tell(plan: Plan, done: Done, *, dry_run: bool, as_json: bool) -> None:

@@ -102,6 +102,7 @@ CALLS: Mapping[str, Call] = {
     "outbox.forgotten.COUNT_OPEN": call(SENDING),
     "outbox.forgotten.SINCE": call("u-70"),
     "outbox.gauge.OLDEST_DUE": call(asked=4),
+    "outbox.gauge.WAITING": call(BATCH, asked=2 * BATCH),
     "outbox.hurry.LIMIT": call("20000"),
     "outbox.lane.LOCK": call(SENDING),
     "outbox.lane.CLAIM": call(
@@ -203,6 +204,7 @@ CALLS: Mapping[str, Call] = {
     "outbox.run.TAKE_ENDED": call(BATCH, MINUTE, asked=BATCH),
     "outbox.update.FIRST": call(1, 10**9, 1),
     "outbox.update.PRUNE": call(-DAY, BATCH, asked=BATCH),
+    "outbox.unrouted.DISCARD": call("other-1", 10**9, BATCH, asked=BATCH),
     "outbox.waiting.HASTEN": call(SENDING, "quiet_hours"),
     "outbox.waiting.LANES": call("telegram", PEOPLE),
     "outbox.waiting.LANES_OF": call("u-70", ["telegram", "inapp"]),
@@ -226,6 +228,7 @@ EXEMPT: Mapping[str, str] = (
             "outbox.backlog.DELIVERIES",
             "outbox.backlog.LANES",
             "outbox.backlog.REST",
+            "outbox.unrouted.LIST",
         ),
         "an operator has asked for everything to be counted",
     )
