@@ -117,9 +117,7 @@ class Metrics:
             "Updates taken from Telegram: handled, repeated, ignored, unreadable, failed.",
             ["kind", "outcome"],
         )
-        self.replies_dropped = self._counter(
-            "replies_dropped", "Answers of the bot that could not be brought.", ["reason"]
-        )
+        self.replies_dropped = self._counter("replies_dropped", "Bot replies that could not be delivered.", ["reason"])
         self.webhook_refused = self._counter("webhook_refused", "Calls of the webhook without the secret.")
 
     def _process(self, version: str) -> None:

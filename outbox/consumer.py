@@ -1,7 +1,8 @@
 """Named consumers: each reads the event log at its own pace, one leased batch after the other.
 
 A batch is what the cursor reads, and the cursor moves only when the batch is acked. Each time events are handed out
-they get a new batch id, and only the newest one can be acked: who comes too late has moved nothing.
+they get a new batch id, and only the newest one can be acked: acknowledging an older batch id changes
+nothing.
 """
 
 import re

@@ -31,7 +31,7 @@ def why(fault: BaseException) -> str:
 
 
 def connections(settings: Settings) -> ConnectionPool:
-    """Make the connections of one client, with all that REDIS_URL says: Arq's own settings would drop the half of it.
+    """Make the connections of one client, with all that REDIS_URL says: Arq's own settings ignore half of it.
 
     Raises:
         SettingsError: it is not set.

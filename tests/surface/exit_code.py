@@ -1,4 +1,4 @@
-"""Exit codes: what they mean, which ones a command's code names, and what the README and the scripts say of them."""
+"""Exit codes: what they mean, which ones a command's code names, and what docs/operating.md says of them."""
 
 import ast
 import inspect
@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from types import FunctionType, ModuleType
 
-from tests.page import PROJECT
+from tests import page
 from tests.surface.command import commands
 from tests.surface.product import EXITS
 from tests.surface.source import packages
@@ -20,7 +20,7 @@ COMPUTED = "as computed"
 def exit_codes() -> str:
     """Write down what is known of exit codes."""
     lists = [", ".join(f"{code.value} {code.name}" for code in kind) for kind in EXITS]
-    readme = ROW.findall((PROJECT / "README.md").read_text(encoding="utf-8"))
+    rows = ROW.findall(page.read("operating.md"))
     ended = [(context.command_path, _codes(each.callback)) for each, context in commands() if each.callback]
     return "\n".join(
         [
@@ -30,8 +30,8 @@ def exit_codes() -> str:
             "codes that a command names itself, besides 0",
             *(f"  {path}: {', '.join(codes)}" for path, codes in ended if codes),
             "",
-            "what the README says",
-            *(f"  {command}: {said}" for command, said in readme if said),
+            "what docs/operating.md says",
+            *(f"  {command}: {said}" for command, said in rows if said),
             "",
         ]
     )

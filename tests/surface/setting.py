@@ -1,29 +1,30 @@
-"""Settings: type, default, and for whom they are, as the README and the units say."""
+"""Settings: type, default, and for whom they are, as docs/settings.md and the units say."""
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from tests.page import PROJECT
 from tests.surface.product import SECRET, settings
 
-ROW = re.compile(r"^\| `([A-Z_]+)`[ ¹]*\|(.*?)\|(.*)\|$", re.MULTILINE)
+ROW = re.compile(r"^\| `([A-Z_]+)`[ ¹]*(\(.+?\))?[ ¹]*\|(.*?)\|(.*)\|$", re.MULTILINE)
+"""A setting may have several rows, each with the processes that it speaks of in brackets."""
 UNTOLD = {"title", "anyOf", "default", "writeOnly"}
 
 
 def listed() -> str:
     """Write down each setting by its name in the environment."""
-    rows = {name: (usual, meaning) for name, usual, meaning in ROW.findall(_text("README.md"))}
+    rows = ROW.findall(_text("docs/settings.md"))
     return "\n".join(line for name, one in sorted(settings().items()) for line in _lines(name.upper(), one, rows))
 
 
-def _lines(name: str, schema: Mapping[str, Any], rows: Mapping[str, tuple[str, str]]) -> Iterator[str]:
-    usual, meaning = (" ".join(cell.split()) for cell in rows.get(name, ("", "not in the README")))
+def _lines(name: str, schema: Mapping[str, Any], rows: Sequence[tuple[str, str, str, str]]) -> Iterator[str]:
     yield name
     yield f"  type: {' or '.join(_type(one) for one in schema.get('anyOf', [schema]))}"
     yield f"  default: {json.dumps(schema['default'], ensure_ascii=False) if 'default' in schema else 'made'}"
-    yield f"  README: {usual or '-'} | {meaning}"
+    for whose, usual, meaning in (cells for of, *cells in rows if of == name):
+        yield f"  docs/settings.md: {f'{whose} ' if whose else ''}{usual.strip() or '-'} | {meaning.strip()}"
     if name in SECRET:
         yield f"  secret: also {name}_FILE, or a credential; {', '.join(_units(name)) or 'no unit'} loads it"
     yield ""

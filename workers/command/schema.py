@@ -20,7 +20,10 @@ def migrate(
     *,
     status: Annotated[bool, typer.Option("--status", help="List the migrations and where they stand.")] = False,
     check: Annotated[
-        bool, typer.Option("--check", help="Exit 1 when one is pending or has changed, or the schema is another.")
+        bool,
+        typer.Option(
+            "--check", help="Exit 1 when one is pending or has changed, or the schema differs from the migrations."
+        ),
     ] = False,
     sql: Annotated[bool, typer.Option("--sql", help="Print the SQL of all migrations; needs no database.")] = False,
     as_json: Json = False,
