@@ -53,7 +53,7 @@ opt=$root/opt/vestnik etc=$root/etc/vestnik
 HIDDEN='^/(root|home|run/user)(/|$)' # from the services: ProtectHome=
 START_WITHIN_S=120                   # PostgreSQL and Redis are there in an upgrade; a start takes seconds
 SHARE=share/vestnik
-WHOLE='import inapp.api, telegram.bot, workers.watch; from outbox.migration import migrations; assert migrations()'
+WHOLE='import inapp.api, telegram.bot, workers.worker.watch; from outbox.schema.migration import migrations; assert migrations()'
 changes=0
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT

@@ -12,9 +12,9 @@ from health.check import Check, CheckName, Counters, Health, Lag, Status, worst
 from health.error import BindError, HealthError, LogSettingError, ServeError
 from health.file import Report, Verdict, keep, read, write
 from health.log import About, Format, bound, configure, get_logger
+from health.log_sampling import Sample
 from health.metrics import Metrics
 from health.notify import Notifier
-from health.sample import Sample
 from health.seldom import Seldom
 from health.span import Span, Spans, find_spans
 from health.textfile import SUFFIX as TEXTFILE_SUFFIX

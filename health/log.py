@@ -17,8 +17,8 @@ from structlog.contextvars import bound_contextvars, merge_contextvars
 from structlog.typing import EventDict, FilteringBoundLogger, Processor
 
 from health.error import LogSettingError
-from health.gate import Gate
 from health.library import capture
+from health.log_filter import Gate
 
 LEVELS = ("debug", "info", "warning", "error", "critical")
 

@@ -7,10 +7,10 @@ from itertools import groupby
 
 import asyncpg
 
-from inapp.text import NotificationText, render
-from outbox import payload
-from outbox.catalog import Catalog
-from outbox.database import Connection
+from inapp.notification_text import NotificationText, render
+from outbox.catalog.load import Catalog
+from outbox.database.connection import Connection
+from outbox.event_log import payload
 
 LIMIT = 20
 NEWEST = 50

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from inapp.notification import LAST_ID
-from outbox.database import Connection
+from outbox.database.connection import Connection
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from outbox.database import Connection
+from outbox.database.connection import Connection
 
 LIFETIME = timedelta(minutes=10)
 BYTES = 24

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from outbox.catalog import Catalog
-from outbox.catalog_check import Problem
-from outbox.channel import Channel
-from outbox.markup import TAG, Markup
-from outbox.text import TemplateFault, Text
+from outbox.catalog.load import Catalog
+from outbox.catalog.markup import TAG, Markup
+from outbox.catalog.sample_check import Problem
+from outbox.catalog.text import TemplateFault, Text
+from outbox.delivery.channel import Channel
 from telegram.cut import visible_length
 from telegram.message import LONGEST_BUTTON, LONGEST_TEXT, LONGEST_TITLE, compose, is_button_url
 
@@ -14,7 +14,7 @@ from telegram.message import LONGEST_BUTTON, LONGEST_TEXT, LONGEST_TITLE, compos
 def check(catalog: Catalog) -> list[Problem]:
     """Compose the message of every type that goes to Telegram in every language and tell what is wrong.
 
-    What concerns every channel, a sample that lacks a field among it, is found by `outbox.catalog_check`.
+    What concerns every channel, a sample that lacks a field among it, is found by `outbox.catalog.sample_check`.
     """
     return [
         Problem(name, language.name, problem, Channel.TELEGRAM)

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from http import HTTPStatus
 
-from outbox.link import LinkState
-from outbox.outcome import Delivered, Outcome, Reason, Reject, Retry, Snooze, Unknown
+from outbox.delivery.outcome import Delivered, Outcome, Reason, Reject, Retry, Snooze, Unknown
+from outbox.link.chat_state import LinkState
 from telegram.answer import Answer, Lost, NotSent, Refused, Taken, Undecodable, is_success, phase_of
 from telegram.verdict import Degrade, EditFault, Gate, GateScope, LinkChange, Verdict
 

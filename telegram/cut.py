@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from outbox.markup import REFERENCE, TAG, decode, to_plain
+from outbox.catalog.markup import REFERENCE, TAG, decode, to_plain
 from telegram.grapheme import is_boundary
 
 ELLIPSIS = "…"

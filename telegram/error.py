@@ -1,6 +1,6 @@
 """Errors of this package. None of them ever carries a token or a URL."""
 
-from outbox.outcome import Reason
+from outbox.delivery.outcome import Reason
 from telegram.answer import Answer
 
 

@@ -8,10 +8,10 @@ from html import escape
 from typing import Self
 from urllib.parse import urlsplit
 
-from outbox.catalog import Catalog
-from outbox.markup import Markup, one_line, to_plain
-from outbox.text import Text
-from outbox.weblink import is_web
+from outbox.catalog.load import Catalog
+from outbox.catalog.markup import Markup, one_line, to_plain
+from outbox.catalog.text import Text
+from outbox.catalog.weblink import is_web
 from telegram.cut import cut, visible_length
 
 LONGEST_TEXT = 4096

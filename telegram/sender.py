@@ -11,13 +11,13 @@ from aiogram.methods import GetMe, GetWebhookInfo, TelegramMethod
 from aiogram.methods.base import TelegramType
 
 from health.metrics import Metrics
-from outbox.outcome import Delivered, Retry, Unknown
+from outbox.delivery.outcome import Delivered, Retry, Unknown
 from telegram.answer import Answer, Taken, status_label
+from telegram.bot_api_session import Session, make_bot
 from telegram.classification import classify
 from telegram.error import BotFaultError, BotRefusedError, BotUnavailableError
-from telegram.letter import Letter
 from telegram.message import Message
-from telegram.session import Session, make_bot
+from telegram.send_request import Letter
 from telegram.verdict import Degrade, EditFault, Verdict
 from telegram.webhook import Webhook
 

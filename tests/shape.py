@@ -2,10 +2,10 @@
 
 import asyncio
 
-from outbox import migration, shape
-from outbox.database import connect
+from outbox.database.connection import connect
+from outbox.schema import migration, shape
 from tests.integration.stage import PROJECT
-from workers import engine
+from workers.embedded import engine
 
 KEPT = PROJECT / "outbox" / "migrations" / shape.FILE
 

@@ -14,6 +14,6 @@ def main() -> None:
         # as Exit.WRONG_SETTINGS: 1, and nothing was begun
         raise SystemExit(f"vestnik: {COLLISION}") from None
     put_off_builds()
-    from workers.command import main as run_command  # noqa: PLC0415 (loads what may be written over)
+    from workers.main import main as run_command  # noqa: PLC0415 (loads what may be written over)
 
     run_command()

@@ -8,10 +8,10 @@ from typing import Annotated
 from fastapi import Depends
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from inapp.api.dependencies import Surroundings, surroundings
 from inapp.api.error import ApiError, Code
-from inapp.api.surroundings import Surroundings, surroundings
 from inapp.session import Session, SessionError
-from outbox import forgotten
+from outbox.person import forgotten
 
 NEEDS_SESSION = (Code.UNAUTHORIZED, Code.STALE_SESSION)
 """What whoever comes with a person's token may be refused with, for `responses`."""

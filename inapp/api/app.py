@@ -6,9 +6,9 @@ from fastapi.middleware.cors import CORSMiddleware
 from health import NO_TELEMETRY, VERSION, probe_router
 from inapp.api import consumers, documentation, events, notifications, preferences, sessions, stream, telegram, web
 from inapp.api.body import BodyLimit
+from inapp.api.dependencies import Surroundings
 from inapp.api.envelope import install
 from inapp.api.request_id import HEADER, RequestIds
-from inapp.api.surroundings import Surroundings
 from inapp.api.trace import HEADER as TRACE
 from inapp.api.trace import Traces
 from inapp.api.traffic import Traffic

@@ -13,12 +13,12 @@ from pydantic import AfterValidator, ConfigDict, Field
 
 from health import get_logger
 from inapp.api.access import ApplicationOnly, World
+from inapp.api.dependencies import Surroundings
 from inapp.api.envelope import Answer, Model, answer, responses
 from inapp.api.error import ApiError, Code
-from inapp.api.surroundings import Surroundings
-from outbox import consumer
-from outbox.consumer import Handed, Start
-from outbox.cursor import RELAY
+from outbox.cursor import consumer
+from outbox.cursor.consumer import Handed, Start
+from outbox.cursor.snapshot_cursor import RELAY
 from outbox.error import StaleBatchError, UnknownConsumerError
 
 log = get_logger()

@@ -16,7 +16,7 @@ from starlette.requests import Request
 from health import get_logger
 from inapp.api import request_id
 from inapp.api.error import STATUS, ApiError, Code
-from outbox.database import OUT_OF_REACH
+from outbox.database.connection import OUT_OF_REACH
 from outbox.error import ForeignClusterError, InvalidEventError
 
 log = get_logger()

@@ -14,9 +14,9 @@ from inapp.api import request_id, trace
 from inapp.api.access import ApplicationOnly, World
 from inapp.api.envelope import Answer, Model, answer, responses
 from inapp.api.error import ApiError, Code
-from outbox import event, traceparent
-from outbox.database import Connection
+from outbox.database.connection import Connection
 from outbox.error import InvalidEventError
+from outbox.event_log import event, traceparent
 
 log = get_logger()
 router = APIRouter(prefix="/api/outbox", tags=["outbox"], dependencies=[ApplicationOnly])

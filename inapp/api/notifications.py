@@ -9,9 +9,9 @@ from pydantic import Field, StrictInt
 from health import get_logger
 from inapp import notification, page_cursor, reading
 from inapp.api.access import NEEDS_SESSION, Person, World
+from inapp.api.dependencies import Surroundings
 from inapp.api.envelope import Answer, Model, answer, responses
 from inapp.api.error import ApiError, Code
-from inapp.api.surroundings import Surroundings
 from inapp.notification import LIMIT, Notification
 from inapp.page_cursor import PageCursorError
 from inapp.reading import Read

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from inapp.api.schema import Field, Schema, Schemas
+from inapp.api.json_schema import Field, Schema, Schemas
 
 JSON = "application/json"
 

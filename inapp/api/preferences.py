@@ -8,17 +8,17 @@ from fastapi import APIRouter
 from pydantic import ConfigDict, Field, StrictBool, StringConstraints
 
 from health import get_logger
-from inapp import preference
+from inapp import preference_view
 from inapp.api.access import NEEDS_SESSION, Person, World
 from inapp.api.envelope import Answer, Model, answer, responses
 from inapp.api.error import ApiError, Code
-from outbox import preference as store
-from outbox.catalog import Catalog
-from outbox.channel import Channel
-from outbox.database import Connection
-from outbox.language import language_key
-from outbox.outcome import Reason
-from outbox.preference import Preferences, Quiet, Switch
+from outbox.catalog.language import language_key
+from outbox.catalog.load import Catalog
+from outbox.database.connection import Connection
+from outbox.delivery.channel import Channel
+from outbox.delivery.outcome import Reason
+from outbox.person import preference as store
+from outbox.person.preference import Preferences, Quiet, Switch
 
 log = get_logger()
 router = APIRouter(prefix="/api/preferences", tags=["preferences"])
@@ -132,7 +132,7 @@ def _time(clock: str | None) -> time | None:
 
 
 def _read_switches(change: PreferencesChange, catalog: Catalog) -> list[Switch]:
-    known = preference.channels_of(catalog)
+    known = preference_view.channels_of(catalog)
     switches = []
     for place, one in enumerate(change.categories):
         if one.category not in known:
@@ -140,7 +140,7 @@ def _read_switches(change: PreferencesChange, catalog: Catalog) -> list[Switch]:
         if not known[one.category].issuperset(one.channels):
             used = ", ".join(channel for channel in Channel if channel in known[one.category])
             raise _invalid(f"categories[{place}].channels", f"{one.category} goes to {used} only")
-        switches += preference.switch(catalog, one.category, one.channels)
+        switches += preference_view.switch(catalog, one.category, one.channels)
     return switches
 
 
@@ -178,7 +178,7 @@ def _languages(catalog: Catalog) -> list[str]:
 def _shown(chosen: Preferences, catalog: Catalog) -> PersonPreferences:
     names = catalog.language(chosen.language or chosen.locale).categories
     return PersonPreferences(
-        language=preference.chosen_language(chosen, catalog),
+        language=preference_view.chosen_language(chosen, catalog),
         languages=_languages(catalog),
         time_zone=chosen.zone,
         quiet_hours=QuietHours(
@@ -186,6 +186,6 @@ def _shown(chosen: Preferences, catalog: Catalog) -> PersonPreferences:
         ),
         categories=[
             CategoryPreference(category=category, name=names[category], channels=channels)
-            for category, channels in preference.switches(chosen, catalog).items()
+            for category, channels in preference_view.switches(chosen, catalog).items()
         ],
     )

@@ -8,7 +8,7 @@ from pydantic import Field
 from inapp.api.access import World
 from inapp.api.envelope import Answer, Model, answer, responses
 from inapp.api.error import ApiError, Code
-from outbox import link
+from outbox.link import chat_link
 
 router = APIRouter(prefix="/api/telegram", tags=["telegram"])
 
@@ -43,7 +43,7 @@ async def sign_in(opened: Opened, world: World) -> Answer[SignedIn]:
         raise ApiError(Code.UNAUTHORIZED, "initData is not signed for this bot, or is more than an hour old")
     # a person's private chat has their own id
     async with world.pool.acquire() as conn:
-        found = await link.of_chat(conn, user)
+        found = await chat_link.of_chat(conn, user)
     if found is None:
         raise ApiError(Code.NOT_FOUND, "this Telegram user is linked with nobody")
     expires_at = datetime.now(UTC).replace(microsecond=0) + LIFETIME

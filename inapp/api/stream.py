@@ -14,8 +14,8 @@ from inapp.api.access import NEEDS_SESSION, SignedIn, World
 from inapp.api.envelope import Model, responses
 from inapp.api.error import ApiError, Code
 from inapp.api.notifications import Shown
-from inapp.hub import MOST_STREAMS, Hub
-from inapp.stream import NOW, Stream
+from inapp.open_stream import NOW, Stream
+from inapp.stream_hub import MOST_STREAMS, Hub
 
 router = APIRouter(prefix="/api/notifications", tags=["notifications"])
 

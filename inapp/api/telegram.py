@@ -7,12 +7,14 @@ from pydantic import Field
 
 from health import get_logger
 from inapp.api.access import NEEDS_SESSION, Person, World
+from inapp.api.dependencies import Surroundings
 from inapp.api.envelope import Answer, Model, answer, responses
 from inapp.api.error import ApiError, Code
-from inapp.api.surroundings import Surroundings
-from outbox import binding, link
-from outbox.link import How, Link, LinkState
-from outbox.outcome import Reason
+from outbox import binding
+from outbox.delivery.outcome import Reason
+from outbox.link import chat_link
+from outbox.link.chat_link import How, Link
+from outbox.link.chat_state import LinkState
 
 log = get_logger()
 router = APIRouter(prefix="/api/telegram", tags=["telegram"])
@@ -57,20 +59,20 @@ async def post_binding(person: Person, world: World) -> Answer[Binding]:
 async def get_link(person: Person, world: World) -> Answer[LinkedChat]:
     """Show whether a chat is linked, and whether it can be written to."""
     async with world.pool.acquire() as conn:
-        return answer(_shown(await link.of_recipient(conn, person)))
+        return answer(_shown(await chat_link.of_recipient(conn, person)))
 
 
 @router.delete("/link", responses=responses(*NEEDS_SESSION))
 async def delete_link(person: Person, world: World) -> Answer[LinkedChat]:
     """Unlink the person's chat, if there is one; what waits for it is not sent."""
     async with world.pool.acquire() as conn:
-        found = await link.of_recipient(conn, person)
-        if found is not None and (given_up := await link.disconnect(conn, found, How.API)):
+        found = await chat_link.of_recipient(conn, person)
+        if found is not None and (given_up := await chat_link.disconnect(conn, found, How.API)):
             log.info("chat_unlinked")
             if given_up.skipped:
                 log.info("deliveries_skipped", reason=Reason.NO_LINK, count=given_up.skipped)
         # they may have linked another one just now
-        return answer(_shown(await link.of_recipient(conn, person)))
+        return answer(_shown(await chat_link.of_recipient(conn, person)))
 
 
 async def _bot_name(world: Surroundings) -> str:

@@ -7,7 +7,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from health import Span, Spans, bound
 from inapp.api.traffic import known_method
-from outbox.traceparent import Traceparent
+from outbox.event_log.traceparent import Traceparent
 
 HEADER = "traceparent"
 UNWATCHED = ("/api/health", "/api/notifications/stream")

@@ -5,14 +5,14 @@ A `Reception` handles updates whichever way they come: a `Poller` asks for them,
 
 from telegram.bot.chat_pace import ChatPace
 from telegram.bot.client import Client
-from telegram.bot.courier import Courier
 from telegram.bot.dispatcher import build_dispatcher
 from telegram.bot.error import StoreAwayError
-from telegram.bot.opening import introduce, publish_commands
+from telegram.bot.introduction import introduce, publish_commands
 from telegram.bot.poller import Poller
-from telegram.bot.reception import Reception
-from telegram.bot.webhook import path_of, secret_of, webhook_router
+from telegram.bot.reply_queue import Courier
+from telegram.bot.update_intake import Reception
 from telegram.bot.webhook_keeper import WebhookKeeper
+from telegram.bot.webhook_route import path_of, secret_of, webhook_router
 
 __all__ = [
     "ChatPace",

@@ -1,7 +1,7 @@
 """Categories as people switch them: those of the catalog that go to Telegram."""
 
-from outbox.catalog import Catalog
-from outbox.channel import Channel
+from outbox.catalog.load import Catalog
+from outbox.delivery.channel import Channel
 
 
 def categories_of(catalog: Catalog) -> tuple[str, ...]:

@@ -7,8 +7,8 @@ from aiogram.types import User
 
 from health import Metrics
 from telegram.answer import Answer, Taken, status_label
+from telegram.bot_api_session import Session, make_bot
 from telegram.error import AnswerError
-from telegram.session import Session, make_bot
 
 
 class Client:

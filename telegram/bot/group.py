@@ -6,7 +6,7 @@ from aiogram.types import Message
 from outbox import binding
 from outbox.binding import TOKEN
 from telegram.bot.phrase import Phrase
-from telegram.bot.visit import Replies, Visit
+from telegram.bot.update_context import Replies, Visit
 
 
 async def void_token(_message: Message, command: CommandObject, visit: Visit) -> Replies:

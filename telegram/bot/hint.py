@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from aiogram.types import Message
 
 from telegram.bot.phrase import Phrase
-from telegram.bot.visit import Replies, Visit
+from telegram.bot.update_context import Replies, Visit
 
 EVERY_S = 60.0
 MOST_CHATS = 10_000

@@ -3,9 +3,9 @@
 from aiogram.enums import ChatMemberStatus, ChatType
 from aiogram.types import ChatMemberAdministrator, ChatMemberRestricted, ChatMemberUpdated
 
-from outbox import link
-from outbox.link import LinkState
-from telegram.bot.visit import Replies, Visit
+from outbox.link import chat_link
+from outbox.link.chat_state import LinkState
+from telegram.bot.update_context import Replies, Visit
 
 GONE = frozenset({ChatMemberStatus.KICKED, ChatMemberStatus.LEFT})
 
@@ -14,9 +14,9 @@ async def follow(event: ChatMemberUpdated, visit: Visit) -> Replies:
     """Write down whether the chat can be written to from then on."""
     state = state_of(event)
     if state is LinkState.ACTIVE:
-        if await link.opened(visit.conn, visit.chat_id, event.date):
+        if await chat_link.opened(visit.conn, visit.chat_id, event.date):
             visit.note("chat_opened")
-    elif given_up := await link.closed(visit.conn, visit.chat_id, state, event.date):
+    elif given_up := await chat_link.closed(visit.conn, visit.chat_id, state, event.date):
         visit.note("chat_closed", state)
         visit.note_skipped(given_up.skipped, state)
     return []

@@ -7,7 +7,7 @@ from telegram.bot import keyboard
 from telegram.bot.category import categories_of
 from telegram.bot.phrase import Phrase
 from telegram.bot.settings import switch_category
-from telegram.bot.visit import Replies, Reply, Visit, toast
+from telegram.bot.update_context import Replies, Reply, Visit, toast
 
 
 async def switch(query: CallbackQuery, visit: Visit) -> Replies:

@@ -12,8 +12,8 @@ from telegram.bot.answer_check import WELL, Patience, check_of, is_conflict, mee
 from telegram.bot.client import Client, result_list
 from telegram.bot.error import StoreAwayError
 from telegram.bot.incoming import KINDS, update_id_of
-from telegram.bot.reception import Reception
 from telegram.bot.stopping import pause, unless_stopped
+from telegram.bot.update_intake import Reception
 
 log = get_logger()
 

@@ -4,15 +4,15 @@ from dataclasses import replace
 
 from aiogram.types import CallbackQuery, Message
 
-from outbox import preference
-from outbox.channel import Channel
-from outbox.outcome import Reason
-from outbox.preference import Preferences, Quiet
-from telegram.bot import keyboard, page
+from outbox.delivery.channel import Channel
+from outbox.delivery.outcome import Reason
+from outbox.person import preference
+from outbox.person.preference import Preferences, Quiet
+from telegram.bot import keyboard, settings_page
 from telegram.bot.category import categories_of, muted_key, types_in
-from telegram.bot.page import Page
 from telegram.bot.phrase import Phrase
-from telegram.bot.visit import Replies, Reply, Visit, toast
+from telegram.bot.settings_page import Page
+from telegram.bot.update_context import Replies, Reply, Visit, toast
 from telegram.bot.zone import ZONES
 
 
@@ -20,7 +20,7 @@ async def show(_message: Message, visit: Visit) -> Replies:
     """Write the message with the settings."""
     if visit.preferences is None:
         return [visit.say(visit.words.html(Phrase.NOT_LINKED))]
-    shown = page.home(visit, visit.preferences)
+    shown = settings_page.home(visit, visit.preferences)
     return [visit.say(shown.text, shown.buttons)]
 
 
@@ -29,9 +29,9 @@ async def turn(query: CallbackQuery, visit: Visit) -> Replies:
     if visit.preferences is None:
         return _strange(query, visit)
     name, _, start = _rest(query, keyboard.PAGE).partition(":")
-    if name == page.HOME and start.isdecimal():
-        return [toast(query), _redraw(query, visit, page.home(visit, visit.preferences, int(start[:6])))]
-    make = page.PAGES.get(name)
+    if name == settings_page.HOME and start.isdecimal():
+        return [toast(query), _redraw(query, visit, settings_page.home(visit, visit.preferences, int(start[:6])))]
+    make = settings_page.PAGES.get(name)
     if make is None:
         return _outdated(query, visit, visit.preferences)
     return [toast(query), _redraw(query, visit, make(visit, visit.preferences))]
@@ -45,12 +45,15 @@ async def switch(query: CallbackQuery, visit: Visit) -> Replies:
     category = _rest(query, keyboard.ON if on else keyboard.OFF)
     if category not in categories_of(visit.catalog):
         gone = toast(query, visit.words.plain(Phrase.TOAST_CATEGORY_GONE), alert=True)
-        return [gone, _redraw(query, visit, page.home(visit, visit.preferences))]
+        return [gone, _redraw(query, visit, settings_page.home(visit, visit.preferences))]
     await switch_category(visit, category, enabled=on)
     name = visit.language.categories[category]
     told = toast(query, visit.words.plain(Phrase.TOAST_ON if on else Phrase.TOAST_OFF, category=name))
     now, chosen = await _again(visit, visit.link.recipient)
-    return [told, _redraw(query, now, page.home(now, chosen, page.page_with(visit.catalog, category)))]
+    return [
+        told,
+        _redraw(query, now, settings_page.home(now, chosen, settings_page.page_with(visit.catalog, category))),
+    ]
 
 
 async def switch_category(visit: Visit, category: str, *, enabled: bool) -> None:
@@ -75,7 +78,7 @@ async def choose_quiet(query: CallbackQuery, visit: Visit) -> Replies:
         return _outdated(query, visit, visit.preferences)
     await preference.set_quiet(visit.conn, visit.link.recipient, Quiet(mode))
     now, chosen = await _chosen(visit, visit.link.recipient)
-    return [_saved(query, now), _redraw(query, now, page.quiet_hours(now, chosen))]
+    return [_saved(query, now), _redraw(query, now, settings_page.quiet_hours(now, chosen))]
 
 
 async def choose_zone(query: CallbackQuery, visit: Visit) -> Replies:
@@ -87,7 +90,7 @@ async def choose_zone(query: CallbackQuery, visit: Visit) -> Replies:
         return _outdated(query, visit, visit.preferences)
     await preference.set_zone(visit.conn, visit.link.recipient, zone)
     now, chosen = await _chosen(visit, visit.link.recipient)
-    return [_saved(query, now), _redraw(query, now, page.quiet_hours(now, chosen))]
+    return [_saved(query, now), _redraw(query, now, settings_page.quiet_hours(now, chosen))]
 
 
 async def choose_language(query: CallbackQuery, visit: Visit) -> Replies:
@@ -100,7 +103,7 @@ async def choose_language(query: CallbackQuery, visit: Visit) -> Replies:
     chosen_name = visit.catalog.languages[key].name if key else None
     await preference.set_language(visit.conn, visit.link.recipient, chosen_name)
     now, chosen = await _chosen(visit, visit.link.recipient)
-    return [_saved(query, now), _redraw(query, now, page.languages(now, chosen))]
+    return [_saved(query, now), _redraw(query, now, settings_page.languages(now, chosen))]
 
 
 async def _chosen(visit: Visit, recipient: str) -> tuple[Visit, Preferences]:
@@ -135,4 +138,4 @@ def _strange(query: CallbackQuery, visit: Visit) -> Replies:
 
 def _outdated(query: CallbackQuery, visit: Visit, chosen: Preferences) -> Replies:
     told = toast(query, visit.words.plain(Phrase.TOAST_OLD_BUTTON), alert=True)
-    return [told, _redraw(query, visit, page.home(visit, chosen))]
+    return [told, _redraw(query, visit, settings_page.home(visit, chosen))]

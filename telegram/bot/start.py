@@ -5,11 +5,12 @@ from datetime import timedelta
 from aiogram.filters import CommandObject
 from aiogram.types import Message
 
-from outbox import binding, link, update
-from outbox.link import How, Linked
-from outbox.outcome import Reason
+from outbox import binding
+from outbox.delivery.outcome import Reason
+from outbox.link import chat_link, telegram_update
+from outbox.link.chat_link import How, Linked
 from telegram.bot.phrase import Phrase
-from telegram.bot.visit import Replies, Reply, Visit
+from telegram.bot.update_context import Replies, Reply, Visit
 
 MOST_TRIES = 5
 WITHIN = timedelta(minutes=10)
@@ -18,13 +19,13 @@ WITHIN = timedelta(minutes=10)
 
 async def link_chat(_message: Message, command: CommandObject, visit: Visit) -> Replies:
     """Link the chat to the person whom the token was made for."""
-    if await update.failed_starts(visit.conn, visit.chat_id, WITHIN) >= MOST_TRIES:
+    if await telegram_update.failed_starts(visit.conn, visit.chat_id, WITHIN) >= MOST_TRIES:
         visit.note("link_refused", "too_many_tries")
         return [visit.say(visit.words.html(Phrase.TOO_MANY_TRIES))]
     recipient = await binding.consume(visit.conn, (command.args or "").strip())
     if recipient is None:
         return await _refuse(visit)
-    linked = await link.connect(visit.conn, recipient, visit.chat_id, How.START)
+    linked = await chat_link.connect(visit.conn, recipient, visit.chat_id, How.START)
     visit.note("chat_linked", "renewed" if linked.renewed else None)
     if linked.displaced_recipient is not None:
         visit.note("chat_displaced")
@@ -36,7 +37,7 @@ async def greet(message: Message, visit: Visit) -> Replies:
     """Say how to link the chat; one that is linked takes messages again."""
     if visit.link is None:
         return [visit.say(visit.words.html(Phrase.WELCOME))]
-    reopened = await link.opened(visit.conn, visit.chat_id, message.date)
+    reopened = await chat_link.opened(visit.conn, visit.chat_id, message.date)
     if reopened:
         visit.note("chat_opened")
     return [visit.say(visit.words.html(Phrase.REOPENED if reopened else Phrase.LINKED_ALREADY))]
@@ -44,7 +45,7 @@ async def greet(message: Message, visit: Visit) -> Replies:
 
 async def _refuse(visit: Visit) -> Replies:
     """Answer the same whether a token is unknown, used or too old: who guesses learns nothing."""
-    await update.note_failed_start(visit.conn, visit.bot_id, visit.update_id)
+    await telegram_update.note_failed_start(visit.conn, visit.bot_id, visit.update_id)
     visit.note("link_refused", "useless_token")
     text = visit.words.html(Phrase.LINK_USELESS)
     if visit.link is not None:

@@ -5,12 +5,12 @@ from datetime import datetime
 from aiogram.types import Message
 from babel.dates import format_datetime
 
-from outbox.last_sent import last_sent
-from outbox.link import LinkState
-from outbox.preference import Preferences
+from outbox.link.chat_state import LinkState
+from outbox.person.last_sent import last_sent
+from outbox.person.preference import Preferences
 from telegram.bot.phrase import Phrase
-from telegram.bot.quiet import described, effective_zone
-from telegram.bot.visit import Replies, Visit
+from telegram.bot.quiet_words import described, effective_zone
+from telegram.bot.update_context import Replies, Visit
 from telegram.bot.zone import zone_of
 
 PHRASES = {

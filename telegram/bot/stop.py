@@ -2,12 +2,12 @@
 
 from aiogram.types import CallbackQuery, Message
 
-from outbox import link
-from outbox.link import How
-from outbox.outcome import Reason
+from outbox.delivery.outcome import Reason
+from outbox.link import chat_link
+from outbox.link.chat_link import How
 from telegram.bot.keyboard import DISCONNECT, STOP, YES, yes_or_no
 from telegram.bot.phrase import Phrase
-from telegram.bot.visit import Replies, Visit, toast
+from telegram.bot.update_context import Replies, Visit, toast
 
 
 async def ask(_message: Message, visit: Visit) -> Replies:
@@ -26,7 +26,7 @@ async def decide(query: CallbackQuery, visit: Visit) -> Replies:
     if not data.endswith(YES):
         return [toast(query), visit.rewrite(query, words.html(Phrase.STOP_KEPT))]
     how = How.BUTTON if data.startswith(DISCONNECT) else How.STOP
-    if given_up := await link.disconnect(visit.conn, visit.link, how):
+    if given_up := await chat_link.disconnect(visit.conn, visit.link, how):
         visit.note("chat_unlinked", how)
         visit.note_skipped(given_up.skipped, Reason.NO_LINK)
     return [toast(query), visit.rewrite(query, words.html(Phrase.STOP_DONE))]

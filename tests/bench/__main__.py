@@ -37,7 +37,7 @@ from tests.bench import (
 )
 from tests.bench.stage import Stage, stage
 from tests.bench.table import Figure, show
-from workers import demo
+from workers.demo import stage as demo
 
 AGAIN = 2
 """So many rounds more, so that the baseline is what a machine that is not busy counts."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from redis.asyncio import Redis
 
-from outbox.database import connect
+from outbox.database.connection import connect
 from tests.bench.stage import SETTINGS, Stage
 
 PROJECT = Path(__file__).parents[2]

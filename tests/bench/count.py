@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from redis.asyncio import Redis
 
-from outbox.database import Connection
+from outbox.database.connection import Connection
 
 OF_THE_WAY = {"evalsha", "eval", "script|load", "publish"}
 """What the limiter and the inbox's signals ask of Redis; what Arq asks goes by the clock, not by messages."""

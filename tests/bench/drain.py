@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from statistics import median
 
-from outbox.database import connect
+from outbox.database.connection import connect
 from tests.bench import catalog, count, process, worker
 from tests.bench.count import Counts
 from tests.bench.stage import PEOPLE, Ground

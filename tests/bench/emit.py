@@ -6,7 +6,7 @@ import secrets
 import time
 from statistics import median
 
-from outbox.database import Connection, connect
+from outbox.database.connection import Connection, connect
 from tests.bench.table import Figure
 
 CONNECTIONS = 32

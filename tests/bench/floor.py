@@ -5,7 +5,7 @@ import time
 
 import asyncpg
 
-from outbox.database import Connection
+from outbox.database.connection import Connection
 
 BATCH = 100
 

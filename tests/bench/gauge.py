@@ -3,8 +3,8 @@
 import time
 from statistics import median
 
-from outbox import backlog, count, gauge, sample, size, turn
-from outbox.database import Connection, connect
+from outbox.database.connection import Connection, connect
+from outbox.monitoring import backlog, count_estimate, gauge, leader, open_count, table_size
 from tests.bench.table import Figure
 
 FEW, MANY = 50_000, 5_000_000
@@ -58,17 +58,17 @@ async def _fill(conn: Connection, first: int, last: int) -> None:
 
 async def _times(conn: Connection) -> dict[str, str]:
     """Run each query again and again; return the best and the median."""
-    lows, highs = sample.pieces(await conn.fetchval(sample.NEWEST))
+    lows, highs = count_estimate.pieces(await conn.fetchval(count_estimate.NEWEST))
     queries: dict[str, tuple[str, tuple[object, ...]]] = {
-        "turn": (turn.READ, ()),
-        "open": (count.OPEN, (count.MOST + 1,)),
-        "being sent": (count.SENDING, (count.MOST,)),
-        "stuck": (count.STUCK, (count.MOST + 1,)),
-        "newest": (sample.NEWEST, ()),
-        "sample": (sample.SAMPLE, (lows, highs, sample.ROWS)),
+        "turn": (leader.READ, ()),
+        "open": (open_count.OPEN, (open_count.MOST + 1,)),
+        "being sent": (open_count.SENDING, (open_count.MOST,)),
+        "stuck": (open_count.STUCK, (open_count.MOST + 1,)),
+        "newest": (count_estimate.NEWEST, ()),
+        "sample": (count_estimate.SAMPLE, (lows, highs, count_estimate.ROWS)),
         "oldest due": (gauge.OLDEST_DUE, ()),
         "relay lag": (backlog.LAG, ()),
-        "sizes": (size.MEASURE, (size.TABLES, size.OTHER)),
+        "sizes": (table_size.MEASURE, (table_size.TABLES, table_size.OTHER)),
     }
     taken = {
         name: [await _time(conn, sql, *arguments) for _ in range(TIMES)] for name, (sql, arguments) in queries.items()

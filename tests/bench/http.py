@@ -10,7 +10,7 @@ from tests.bench.drain import Drained, Load, drain
 from tests.bench.process import HTTP, PROJECT
 from tests.bench.stage import Ground, Stage
 from tests.bench.table import Figure
-from workers.engine import free_port
+from workers.embedded.engine import free_port
 
 FEW, MANY = 1_000, 15_000
 """What the start of a process takes is in both, and falls out of their difference."""

@@ -8,7 +8,7 @@ from statistics import quantiles
 
 import asyncpg
 
-from outbox.database import Connection
+from outbox.database.connection import Connection
 from tests.bench import catalog, count, floor
 from tests.bench.process import Watching, cpu_s, watching
 from tests.bench.stage import Ground, Stage

@@ -3,11 +3,12 @@
 import asyncio
 import time
 
-from outbox import lane, record
-from outbox.channel import Channel
-from outbox.database import Connection, connect
-from outbox.decision import Policy, decide
-from outbox.outcome import Delivered
+from outbox.database.connection import Connection, connect
+from outbox.delivery.channel import Channel
+from outbox.delivery.decision import Policy, decide
+from outbox.delivery.outcome import Delivered
+from outbox.lane import lane_claim
+from outbox.recording import record
 from tests.bench.relay import drain, fill
 from tests.bench.table import Figure
 
@@ -53,7 +54,7 @@ async def _empty(url: str, connections: int) -> float:
 async def deliver(conn: Connection) -> int:
     """Claim and record until nothing is due; return how many deliveries that were."""
     done = 0
-    while claimed := await lane.claim(conn, Channel.TELEGRAM, BATCH):
+    while claimed := await lane_claim.claim(conn, Channel.TELEGRAM, BATCH):
         finishes = [
             record.Finish(one, DELIVERED, decide(DELIVERED, one.attempts, one.claimed_at, Policy())) for one in claimed
         ]

@@ -14,7 +14,7 @@ from tests.bench.drain import DELIVERED, Load, analyzed, fill
 from tests.bench.process import AS_SHIPPED, HTTP, PROJECT, cpu_s, watching
 from tests.bench.stage import Ground, Stage
 from tests.bench.table import Figure
-from workers.demo import ask_control
+from workers.demo.stage import ask_control
 
 PEOPLE = 30_000
 """Each gets one message: a chat that gets more than one a second is held back."""

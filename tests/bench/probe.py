@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from statistics import quantiles
 
-from outbox.database import Connection, connect
+from outbox.database.connection import Connection, connect
 from tests.bench import catalog
 from tests.bench.stage import Ground
 

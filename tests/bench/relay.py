@@ -2,10 +2,10 @@
 
 import time
 
-from outbox import relay
-from outbox.channel import Channel
-from outbox.database import Connection, connect
-from outbox.routing import Route, Routing
+from outbox.database.connection import Connection, connect
+from outbox.delivery.channel import Channel
+from outbox.relay import fan_out
+from outbox.relay.routing import Route, Routing
 from tests.bench.table import Figure
 
 EVENTS = 100_000
@@ -31,7 +31,7 @@ async def fill(conn: Connection, events: int, recipients: int) -> float:
 async def drain(conn: Connection) -> int:
     """Relay everything; return how many events that were."""
     total = 0
-    while batch := await relay.step(conn, ROUTES):
+    while batch := await fan_out.step(conn, ROUTES):
         total += sum(batch.relayed.values())
         if not batch.relayed and not batch.more:
             break

@@ -17,9 +17,9 @@ from typing import NamedTuple
 from rich.console import Console
 
 from inapp.reading import read_all
-from outbox import relay
-from outbox.database import Connection, connect
-from outbox.prune import Ages, cutoff, prune
+from outbox.database.connection import Connection, connect
+from outbox.prune.event_prune import Ages, cutoff, prune
+from outbox.relay import fan_out
 from tests.bench.lane import deliver
 from tests.bench.relay import LINK, ROUTES
 
@@ -82,7 +82,7 @@ class Soak:
 
     async def relay(self, conn: Connection) -> float:
         """Relay a batch."""
-        batch = await relay.step(conn, ROUTES)
+        batch = await fan_out.step(conn, ROUTES)
         return 0 if batch is not None and batch.relayed else IDLE_S
 
     async def deliver(self, conn: Connection) -> float:

@@ -7,12 +7,12 @@ from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from outbox import migration
-from outbox.database import Connection, connect
+from outbox.database.connection import Connection, connect
+from outbox.schema import migration
 from tests.bench import catalog, worker
 from tests.pooler import Pooler, pgbouncer
-from workers import engine
-from workers.engine import Postgres
+from workers.embedded import engine
+from workers.embedded.engine import Postgres
 
 SETTINGS: Mapping[str, str] = {
     # what a server of this size would be given; everything that makes a commit safe stays on

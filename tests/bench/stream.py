@@ -16,11 +16,12 @@ import uvloop
 
 from health import read as read_health
 from inapp.session import Tokens
-from outbox import event, migration
-from outbox.database import Connection, connect
+from outbox.database.connection import Connection, connect
+from outbox.event_log import event
+from outbox.schema import migration
 from tests.bench.table import Figure, show
-from workers import demo
-from workers.process import process
+from workers.demo import stage as demo
+from workers.embedded.child_process import process
 
 STREAMS = 5_000
 OPENING = 50

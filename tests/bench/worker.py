@@ -19,8 +19,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import TextIO
 
-from outbox import shape
-from outbox.outcome import Delivered
+from outbox.delivery.outcome import Delivered
+from outbox.schema import shape
 from telegram import put_off_builds
 
 # as `vestnik` does: what is measured is the product's own process
@@ -29,11 +29,11 @@ put_off_builds()
 from telegram import Sender, Verdict
 from telegram.message import Message
 from telegram.sender import Me
-from workers import parts
-from workers.command.session import begin, run
-from workers.exit import Exit
-from workers.once import run_once
-from workers.watch import watch as run_watch
+from workers.command.setup import begin, run
+from workers.process.exit_code import Exit
+from workers.wiring import worker_parts
+from workers.worker.once import run_once
+from workers.worker.watch import watch as run_watch
 
 KEPT = {
     "binding_request",
@@ -100,8 +100,8 @@ def environment(database_url: str, redis_url: str, catalog: Path, **more: str) -
 
 def limits(in_flight: int) -> None:
     """Put the rates out of reach, paid or not, and let so many requests be under way."""
-    _set(parts, PAID_RATE=OUT_OF_REACH, PAID_BURST=BURST, PAID_IN_FLIGHT=in_flight)
-    _set(parts, FREE_BURST=BURST, FREE_IN_FLIGHT=in_flight)
+    _set(worker_parts, PAID_RATE=OUT_OF_REACH, PAID_BURST=BURST, PAID_IN_FLIGHT=in_flight)
+    _set(worker_parts, FREE_BURST=BURST, FREE_IN_FLIGHT=in_flight)
 
 
 def null_sender(on_send: Callable[[int], None]) -> None:

@@ -20,15 +20,16 @@ from starlette.routing import Route as Path_
 
 from health import Health, listen, port_of, serve
 from inapp.api import build_api
-from outbox import event, relay
-from outbox.catalog import load as load_catalog
-from outbox.database import Connection
+from outbox.catalog.load import load as load_catalog
+from outbox.database.connection import Connection
+from outbox.event_log import event
+from outbox.relay import fan_out
 from tests.browser.phone import PATIENCE_MS
 from tests.integration.api_stage import JWT_SECRET, SECRETS, api_settings
-from workers.api import USES, Api, furnish
-from workers.engine import free_port
-from workers.parts import routes_of
-from workers.settings import Settings
+from workers.configuration.settings import Settings
+from workers.embedded.engine import free_port
+from workers.serving.api_process import USES, Api, furnish
+from workers.wiring.worker_parts import routes_of
 
 LOOPBACK = "127.0.0.1"
 AT_ONCE = timedelta(0)
@@ -169,7 +170,7 @@ class BellStage:
         for title in titles:
             await event.emit(self.conn, "note", [to], {"title": title, "text": text, "url": url})
         routes = routes_of(load_catalog(self.settings.catalog_dir))
-        while (batch := await relay.step(self.conn, routes)) and (batch.relayed or batch.more):
+        while (batch := await fan_out.step(self.conn, routes)) and (batch.relayed or batch.more):
             pass
         self.signal(to)
 

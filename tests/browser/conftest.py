@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, async_playwright, expect
 
-from outbox.database import connect
+from outbox.database.connection import connect
 from telegram.simulator import SimulatorOptions, running
 from tests.browser.bell_stage import BellStage, bell_stage
 from tests.browser.phone import PATIENCE_MS, Phone, opened

@@ -15,10 +15,10 @@ from playwright.async_api import Page, expect
 
 from health import listen, port_of, serve
 from inapp.session import Tokens
-from outbox import recipient
-from outbox.catalog import load as load_catalog
-from outbox.database import open_pool
-from outbox.recipient import Profile
+from outbox.catalog.load import load as load_catalog
+from outbox.database.connection import open_pool
+from outbox.person import recipient
+from outbox.person.recipient import Profile
 from telegram.simulator import DEVELOPMENT_TOKEN
 from tests.browser.bell_stage import AT_ONCE, Bell, BellStage
 from tests.integration.api_stage import JWT_SECRET

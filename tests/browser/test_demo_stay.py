@@ -15,7 +15,7 @@ from playwright.async_api import Browser, expect
 
 from tests.browser.phone import PATIENCE_MS
 from tests.integration.stage import PROJECT
-from workers.engine import temporary_folder
+from workers.embedded.engine import temporary_folder
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

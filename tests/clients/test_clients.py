@@ -11,7 +11,7 @@ from tests.clients.client import CLIENTS, GRAMMY, PYTHON_TELEGRAM_BOT, Client
 from tests.clients.person import Person, living
 from tests.clients.program import Program, started
 from tests.integration.stage import PATIENCE_S
-from workers.engine import free_port
+from workers.embedded.engine import free_port
 
 ANNA, BLOCKER, STRANGER, BUSY = 42, 43, 44, 45
 SECRET = "heraldry-7"

@@ -18,12 +18,14 @@ from typing import Any
 
 import aiohttp
 
-from outbox import lane, record, relay
-from outbox.lane import Claimed
+from outbox.lane import lane_claim
+from outbox.lane.lane_claim import Claimed
+from outbox.recording import record
+from outbox.relay import fan_out
 from telegram.answer import Taken
-from telegram.session import Session
+from telegram.bot_api_session import Session
 from tests.crash.point import Point
-from workers.command import main as run_command
+from workers.main import main as run_command
 
 Step = Callable[..., Coroutine[Any, Any, Any]]
 
@@ -67,9 +69,9 @@ def set_point(doom: Doom) -> None:
     """Make one point deadly."""
     match doom.point:
         case Point.RELAYED:
-            replace(relay, "step", lambda step: _relayed(doom, step))
+            replace(fan_out, "step", lambda step: _relayed(doom, step))
         case Point.CLAIMED:
-            replace(lane, "claim_shares", lambda claim: _after(doom, claim, bool, _owners))
+            replace(lane_claim, "claim_shares", lambda claim: _after(doom, claim, bool, _owners))
         case Point.BEFORE_REQUEST:
             replace(Session, "call", lambda call: _before_request(doom, call))
         case Point.REACHED:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from outbox.proof import Proof, prove
+from outbox.proof.completeness import Proof, prove
 from tests.crash.catalog import HELD, TELEGRAM
 from tests.crash.ledger import Emitted, Ledger
 from tests.integration.stage import Stage

@@ -3,8 +3,8 @@
 from contextlib import suppress
 from datetime import timedelta
 
-from outbox.database import Connection
-from outbox.lane import LEASE
+from outbox.database.connection import Connection
+from outbox.lane.lane_claim import LEASE
 from tests.integration.stage import until_true
 
 # what time would do

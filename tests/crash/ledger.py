@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 from time import monotonic
 
-from outbox import event
-from outbox.database import Connection
+from outbox.database.connection import Connection
+from outbox.event_log import event
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ import random
 from collections.abc import Sequence
 from contextlib import suppress
 
-from outbox.database import Connection
+from outbox.database.connection import Connection
 from tests.crash.catalog import BOTH, HELD, INBOX
 from tests.crash.ledger import Ledger, Page, TakenBackError
 

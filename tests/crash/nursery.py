@@ -19,7 +19,7 @@ from typing import Any
 from health import read as read_health
 from telegram import put_off_builds, redis_answer
 from tests.integration.stage import PATIENCE_S, PROJECT, lines_of, until
-from workers import redis_client
+from workers.process import redis_client
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +141,7 @@ def _fork(module: str, arguments: list[str], environment: dict[str, str], log: s
 if __name__ == "__main__":
     put_off_builds()
     # what `worker` imports when it is called; a fork has it already
-    for heavy in ("workers.command", "workers.watch", "aiohttp"):
+    for heavy in ("workers.main", "workers.worker.watch", "aiohttp"):
         __import__(heavy)
     # a Redis that is away refuses at once; one that is silent for a while stands on a slow machine
     redis_answer.ANSWER_SECONDS = redis_client.TIMEOUT_S = PATIENCE_S

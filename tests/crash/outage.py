@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
 from health import read as read_health
-from outbox.database import connect
+from outbox.database.connection import connect
 from tests.crash.judge import faults, gather
 from tests.crash.nursery import Child, Nursery
 from tests.crash.producer import Load, producing

@@ -6,12 +6,12 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from time import monotonic
 
-from outbox import event
-from outbox.database import Connection, connect
+from outbox.database.connection import Connection, connect
+from outbox.event_log import event
 from tests.crash.catalog import BOTH
 from tests.crash.ledger import Emitted, Ledger
 from tests.integration.stage import PATIENCE_S
-from workers.patience import OUT_OF_REACH
+from workers.process.postgres_retry import OUT_OF_REACH
 
 PRODUCERS = 2
 PAUSE_S = 0.1

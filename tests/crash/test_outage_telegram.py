@@ -8,7 +8,7 @@ from tests.crash.nursery import Nursery
 from tests.crash.outage import PEOPLE, Outage, outage
 from tests.crash.wire import Wire
 from tests.integration.stage import Stage, until, until_true
-from workers.process import simulator
+from workers.embedded.child_process import simulator
 
 Fault = dict[str, object]
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from outbox.lane import LEASE
+from outbox.lane.lane_claim import LEASE
 from tests.crash import judge, lease
 from tests.crash.catalog import BOTH, HELD, INBOX
 from tests.crash.ledger import Ledger

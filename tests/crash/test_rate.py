@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from outbox import event, proof
+from outbox.event_log import event
+from outbox.proof import completeness
 from telegram import Pacer
 from telegram.simulator import DEVELOPMENT_TOKEN
 from tests.crash.catalog import BOTH
 from tests.integration.stage import Stage, until_true
-from workers.process import simulator
+from workers.embedded.child_process import simulator
 
 pytestmark = pytest.mark.alone
 
@@ -88,7 +89,7 @@ async def test_a_limit_of_half_the_rate_is_found(
             pacer = Pacer(redis, int(DEVELOPMENT_TOKEN.split(":")[0]), RATE, burst=10)
             await pacer.gate_remaining()
         await limited.sent(messages)
-        proved = await proof.prove(limited.conn, datetime.fromtimestamp(0, UTC))
+        proved = await completeness.prove(limited.conn, datetime.fromtimestamp(0, UTC))
     record_property("rate_found", pacer.rate)
     assert pacer.rate < RATE * 0.75
     assert not [call for call in seen if call["violation"] == "during_wait"]

@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack, suppress
 from datetime import timedelta
 from itertools import count
 
-from outbox.database import Connection, Pool
+from outbox.database.connection import Connection, Pool
 from tests.crash import judge, lease
 from tests.crash.ledger import Ledger
 from tests.crash.load import produce

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
-from outbox.lane import LEASE
+from outbox.lane.lane_claim import LEASE
 from tests.crash import judge, lease
 from tests.crash.catalog import BOTH
 from tests.crash.ledger import Ledger

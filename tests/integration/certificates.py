@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from workers.engine import _system_user, temporary_folder
+from workers.embedded.engine import _system_user, temporary_folder
 
 OPENSSL = shutil.which("openssl")
 KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2")

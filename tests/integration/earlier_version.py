@@ -8,7 +8,7 @@ import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from outbox.migration import migrations
+from outbox.schema.migration import migrations
 from tests.integration.stage import PROJECT
 
 REVISION = os.environ.get("VESTNIK_TEST_OLD")

@@ -5,9 +5,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from outbox import event, relay
+from outbox.event_log import event
+from outbox.relay import fan_out
 from tests.integration.stage import Stage, payload
-from workers.parts import Parts
+from workers.wiring.worker_parts import Parts
 
 NOTE, HELD, OTHER, ALONE = "note.list", "note.held", "other.list", "note.alone"
 """Of one category and listed; as that, and must not arrive twice; of another category; of the first, not listed."""
@@ -83,8 +84,8 @@ async def queue(stage: Stage, parts: Parts, who: str, *types: str, first: int = 
 
 async def relay_all(stage: Stage, parts: Parts) -> None:
     """Relay whatever is emitted."""
-    while await relay.peek(stage.conn, parts.routes):
-        await relay.step(stage.conn, parts.routes)
+    while await fan_out.peek(stage.conn, parts.routes):
+        await fan_out.step(stage.conn, parts.routes)
 
 
 async def shown(stage: Stage, chat_id: int) -> list[str]:

@@ -2,11 +2,12 @@
 
 from collections import Counter
 
-from outbox import event, relay
-from outbox.catalog import load
-from outbox.database import Connection
+from outbox.catalog.load import load
+from outbox.database.connection import Connection
+from outbox.event_log import event
+from outbox.relay import fan_out
 from tests.integration.stage import MARKETPLACE, TYPE, payload
-from workers.parts import routes_of
+from workers.wiring.worker_parts import routes_of
 
 CATALOG = load(MARKETPLACE / "catalog")
 ROUTES = routes_of(CATALOG)
@@ -19,7 +20,7 @@ async def notify(conn: Connection, count: int, *recipients: str, type_: str = TY
     more = {"from": "Max", "text": "Hi"} if type_ == MESSAGE else {}
     for number in range(1, count + 1):
         await event.emit(conn, type_, recipients, {**payload(number), **more})
-    while (batch := await relay.step(conn, ROUTES)) is None or batch.relayed:
+    while (batch := await fan_out.step(conn, ROUTES)) is None or batch.relayed:
         pass
 
 

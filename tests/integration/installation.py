@@ -7,20 +7,25 @@ from pathlib import Path
 
 import pytest
 
-from outbox import consumer, event, lane, record, relay, table
-from outbox.catalog import load
-from outbox.channel import Channel
-from outbox.database import Connection
-from outbox.decision import Decision
-from outbox.delivery import State
-from outbox.outcome import Delivered, Outcome, Reason, Reject
-from outbox.record import Finish
-from outbox.table import Total
+from outbox.catalog.load import load
+from outbox.cursor import consumer
+from outbox.database.connection import Connection
+from outbox.delivery.channel import Channel
+from outbox.delivery.decision import Decision
+from outbox.delivery.outcome import Delivered, Outcome, Reason, Reject
+from outbox.delivery.state import State
+from outbox.event_log import event
+from outbox.lane import lane_claim
+from outbox.recording import record
+from outbox.recording.record import Finish
+from outbox.relay import fan_out
+from outbox.transfer import table
+from outbox.transfer.table import Total
 from tests.conftest import SETTINGS
 from tests.integration.stage import MARKETPLACE, TYPE, Stage, payload
-from workers import engine
-from workers.engine import Postgres
-from workers.parts import routes_of
+from workers.embedded import engine
+from workers.embedded.engine import Postgres
+from workers.wiring.worker_parts import routes_of
 
 PEOPLE = {"anna": 11, "boris": 12}
 SENT, WAITING, UNRELAYED, SCHEDULED = (0, 1), (2,), (3, 4), 5
@@ -45,7 +50,7 @@ async def leave_at_work(stage: Stage) -> None:
     at = datetime.now(UTC) + timedelta(hours=1)
     await event.emit(stage.conn, TYPE, list(PEOPLE), payload(SCHEDULED), deliver_at=at)
     await relay_all(stage.conn)
-    assert len(await lane.claim(stage.conn, Channel.TELEGRAM, 1)) == 1
+    assert len(await lane_claim.claim(stage.conn, Channel.TELEGRAM, 1)) == 1
     await _read_half(stage.conn)
     await stage.conn.execute("select outbox.forget('gone')")
     await stage.conn.execute("select setval('outbox.relay_asleep', 1, true)")
@@ -57,13 +62,13 @@ async def leave_at_work(stage: Stage) -> None:
 async def relay_all(conn: Connection) -> None:
     """Relay until nothing is left to look at."""
     routes = routes_of(load(MARKETPLACE / "catalog"))
-    while await relay.peek(conn, routes):
-        await relay.step(conn, routes)
+    while await fan_out.peek(conn, routes):
+        await fan_out.step(conn, routes)
 
 
 async def _end(conn: Connection, outcome: Outcome, decision: Decision) -> None:
     await relay_all(conn)
-    claimed = await lane.claim(conn, Channel.TELEGRAM, 10)
+    claimed = await lane_claim.claim(conn, Channel.TELEGRAM, 10)
     await record.record(conn, [Finish(one, outcome, decision) for one in claimed])
     await conn.execute("update outbox.lane set ready_at = '-infinity', paced_until = '-infinity'")
 

@@ -6,14 +6,14 @@ from datetime import timedelta
 
 from hypothesis import strategies as st
 
-from outbox import digest
-from outbox.database import Connection, connect
-from outbox.decision import Decision, Policy, decide
-from outbox.delivery import BORN, MOVES, State
-from outbox.lane import Claimed
-from outbox.link import LinkState
-from outbox.outcome import Delivered, Outcome, Reason, Reject, Retry, Snooze, Unknown
-from outbox.record import Finish
+from outbox.database.connection import Connection, connect
+from outbox.delivery.decision import Decision, Policy, decide
+from outbox.delivery.outcome import Delivered, Outcome, Reason, Reject, Retry, Snooze, Unknown
+from outbox.delivery.state import BORN, MOVES, State
+from outbox.lane import digest
+from outbox.lane.lane_claim import Claimed
+from outbox.link.chat_state import LinkState
+from outbox.recording.record import Finish
 
 AT_ONCE, LATER = timedelta(0), timedelta(hours=1)
 

@@ -15,7 +15,7 @@ import pytest
 from aiohttp import web
 
 from tests.integration.stage import PROJECT, until_true
-from workers.engine import free_port
+from workers.embedded.engine import free_port
 
 DEPLOYED = PROJECT / "deploy" / "prometheus"
 PROGRAM = shutil.which("prometheus")

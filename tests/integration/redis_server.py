@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from workers.engine import free_port
+from workers.embedded.engine import free_port
 
 REDIS, SENTINEL = shutil.which("redis-server"), shutil.which("redis-sentinel")
 START_TIMEOUT_S = 60.0

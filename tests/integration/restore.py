@@ -7,8 +7,8 @@ from pathlib import Path
 
 import asyncpg
 
-from outbox.database import Connection, connect
-from workers.engine import Postgres
+from outbox.database.connection import Connection, connect
+from workers.embedded.engine import Postgres
 
 ROLES = "create role outbox_producer; create role outbox_worker; create role outbox_reader"
 

@@ -3,8 +3,8 @@
 from collections.abc import Collection
 from datetime import timedelta
 
-from outbox import lane
-from outbox.database import Connection
+from outbox.database.connection import Connection
+from outbox.lane import lane_claim
 
 STATES = """
 select d.recipient, d.reason,
@@ -98,7 +98,7 @@ async def hurry(conn: Connection, *recipients: str) -> None:
             row["id"]
             for row in await conn.fetch("select id from outbox.lane where recipient = any($1::text[])", recipients)
         ]
-        await lane.lock(conn, ids)
+        await lane_claim.lock(conn, ids)
         await conn.execute("update outbox.delivery set urgent = true where lane_id = any($1::bigint[])", ids)
         await conn.execute("update outbox.lane set last_urgent = $2 where id = any($1::bigint[])", ids, 2**62)
         await conn.execute("select outbox.move_on($1)", ids)

@@ -8,8 +8,9 @@ from typing import Any
 import aiohttp
 
 from health import Check, CheckName, Status
-from outbox import consumer, event
-from outbox.outcome import Reason
+from outbox.cursor import consumer
+from outbox.delivery.outcome import Reason
+from outbox.event_log import event
 from tests.integration.inboxes import notify
 from tests.integration.stage import MARKETPLACE, TYPE, payload
 from tests.integration.terminal import Terminal

@@ -15,12 +15,13 @@ from typing import Any
 import aiohttp
 
 from health import read as read_health
-from outbox import event, recipient
-from outbox.database import Connection
-from outbox.recipient import Profile
+from outbox.database.connection import Connection
+from outbox.event_log import event
+from outbox.person import recipient
+from outbox.person.recipient import Profile
 from telegram.simulator import DEVELOPMENT_TOKEN
 from tests.integration.runs import STATES
-from workers.process import process
+from workers.embedded.child_process import process
 
 PROJECT = Path(__file__).parents[2]
 MARKETPLACE = PROJECT / "examples" / "marketplace"

@@ -10,10 +10,11 @@ from typing import Any
 import aiohttp
 
 from inapp.signal import Signal
-from outbox import event, relay
-from outbox.channel import Channel
-from outbox.database import Connection
-from outbox.routing import Route, Routing
+from outbox.database.connection import Connection
+from outbox.delivery.channel import Channel
+from outbox.event_log import event
+from outbox.relay import fan_out
+from outbox.relay.routing import Route, Routing
 from tests.integration.api_stage import ApiStage
 from tests.integration.stage import PATIENCE_S, TYPE, payload
 
@@ -127,7 +128,7 @@ async def relayed(conn: Connection, signal: Signal | None, number: int, *recipie
     await event.emit(conn, TYPE, recipients, payload(number))
     named: set[str] = set()
     while not named:
-        batch = await relay.step(conn, ROUTES)
+        batch = await fan_out.step(conn, ROUTES)
         assert batch is not None
         named.update(batch.recipients)
     if signal is not None:

@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.integration.stage import Stage
-from workers.command.main import app
+from workers.main import app
 
 WIDE = "200"
 """Columns: no table is cut."""
@@ -30,7 +30,7 @@ class Terminal:
         self._patch = monkeypatch
         self.set({**stage.environment, "COLUMNS": WIDE, "HEALTH_FILE": str(self.run / "worker-1.json")})
         # the tests' own server gives up fsync, which the doctor does not take for well
-        monkeypatch.setattr("workers.doctor.postgres.look_at_server", AsyncMock(return_value=[]))
+        monkeypatch.setattr("workers.doctor.postgres_check.look_at_server", AsyncMock(return_value=[]))
 
     def set(self, settings: Mapping[str, str]) -> None:
         """Change what stands in the environment."""

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from outbox.database import Connection
+from outbox.database.connection import Connection
 from tests.integration.api_stage import (
     CONSUMER_SECRET,
     OLD_CONSUMER_SECRET,

@@ -7,9 +7,10 @@ from uuid import uuid4
 import pytest
 
 from inapp.api import consumers
-from outbox import consumer, event
-from outbox.consumer import Handed
-from outbox.database import Connection
+from outbox.cursor import consumer
+from outbox.cursor.consumer import Handed
+from outbox.database.connection import Connection
+from outbox.event_log import event
 from tests.integration.api_stage import CONSUMER_SECRET, ApiStage, Reply, api_settings, api_stage
 from tests.integration.stage import until, until_true
 

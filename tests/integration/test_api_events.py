@@ -4,7 +4,7 @@ import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
-from outbox.database import Connection
+from outbox.database.connection import Connection
 from tests.integration.api_stage import ApiStage, Reply
 
 EVENTS = "/api/outbox/events"

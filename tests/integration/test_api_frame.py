@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from inapp.api.body import LARGEST
 from inapp.api.envelope import _in_words
-from outbox import link
+from outbox.link import chat_link
 from tests.crash.wire import Wire
 from tests.integration.api_stage import ApiStage, api_settings, api_stage
 from tests.integration.bot_stage import through_a_wire
@@ -89,7 +89,7 @@ async def test_any_other_request_id_is_replaced(api: ApiStage) -> None:
 
 async def test_every_refusal_has_the_request_id(api: ApiStage, monkeypatch: pytest.MonkeyPatch) -> None:
     """The id is in the header and in the envelope, whoever refuses."""
-    monkeypatch.setattr(link, "of_recipient", AsyncMock(side_effect=RuntimeError("nobody's business")))
+    monkeypatch.setattr(chat_link, "of_recipient", AsyncMock(side_effect=RuntimeError("nobody's business")))
     named = {"x-request-id": "mine"}
     with capture_logs() as lines:
         refused = [
@@ -166,7 +166,7 @@ async def test_any_other_origin_may_not(for_pages: ApiStage) -> None:
 
 async def test_refusals_can_be_read_by_the_page(for_pages: ApiStage, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also a 401, a 413 and a 500 name the origin, and show the id and when to come again."""
-    monkeypatch.setattr(link, "of_recipient", AsyncMock(side_effect=RuntimeError))
+    monkeypatch.setattr(chat_link, "of_recipient", AsyncMock(side_effect=RuntimeError))
     origin = {"Origin": "http://localhost:3000"}
     with capture_logs():
         replies = [
@@ -218,7 +218,7 @@ UNSTORABLE = (
 async def test_a_value_that_cannot_be_stored(api: ApiStage, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is the caller's fault, not an outage, and is not quoted."""
     for fault in UNSTORABLE:
-        monkeypatch.setattr(link, "of_recipient", AsyncMock(side_effect=fault))
+        monkeypatch.setattr(chat_link, "of_recipient", AsyncMock(side_effect=fault))
         reply = await api.get("/api/telegram/link", as_="alice")
         assert (reply.status, reply.code) == (422, "VALIDATION_ERROR")
         assert "TEXT" not in json.dumps(reply.body)

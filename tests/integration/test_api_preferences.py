@@ -3,18 +3,18 @@
 import asyncio
 from typing import Any
 
-from outbox import preference, recipient
-from outbox.channel import Channel
-from outbox.database import Connection
-from outbox.event import emit
-from outbox.preference import Quiet
-from outbox.recipient import Profile
-from outbox.relay import step
+from outbox.database.connection import Connection
+from outbox.delivery.channel import Channel
+from outbox.event_log.event import emit
+from outbox.person import preference, recipient
+from outbox.person.preference import Quiet
+from outbox.person.recipient import Profile
+from outbox.relay.fan_out import step
 from tests.integration.api_stage import ApiStage
 from tests.integration.runs import states
 from tests.integration.stage import TYPE, payload
 from tests.integration.test_fan_out import link
-from workers.parts import routes_of
+from workers.wiring.worker_parts import routes_of
 
 PATH = "/api/preferences"
 BOTH = {"telegram": True, "inapp": True}

@@ -17,10 +17,10 @@ from tests.integration.api_stage import SECRETS, api_settings
 from tests.integration.bot_stage import through_a_wire
 from tests.integration.stage import Stage, Watching, until, until_true
 from tests.unit.test_session import HOLDS, signed
-from workers.api import serve_api
-from workers.engine import free_port
-from workers.process import process
-from workers.settings import Settings, SettingsError
+from workers.configuration.settings import Settings, SettingsError
+from workers.embedded.child_process import process
+from workers.embedded.engine import free_port
+from workers.serving.api_process import serve_api
 
 JWT_SECRET = SECRETS["INBOX_JWT_SECRET"].split()[0]
 

@@ -18,12 +18,12 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from outbox.event import emit
-from outbox.relay import step
+from outbox.event_log.event import emit
+from outbox.relay.fan_out import step
 from tests.integration.api_stage import CONSUMER_SECRET, ApiStage, Reply, api_stage, assert_enveloped
 from tests.integration.stage import TYPE, Stage, payload
 from tests.integration.test_fan_out import link
-from workers.parts import routes_of
+from workers.wiring.worker_parts import routes_of
 
 EXAMPLES = 6
 """Requests for each endpoint that keep to the document, and as many that do not."""

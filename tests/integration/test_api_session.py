@@ -6,10 +6,11 @@ from typing import Any
 import jwt
 import pytest
 
-from outbox import link, recipient
-from outbox.database import Connection
-from outbox.link import How
-from outbox.recipient import Profile
+from outbox.database.connection import Connection
+from outbox.link import chat_link
+from outbox.link.chat_link import How
+from outbox.person import recipient
+from outbox.person.recipient import Profile
 from telegram.simulator import DEVELOPMENT_TOKEN
 from tests.integration.api_stage import JWT_SECRET, ApiStage, Reply, api_settings, api_stage
 from tests.unit.test_mini_app import signed as signed_at
@@ -51,9 +52,9 @@ async def test_whoever_has_linked_their_chat_gets_a_short_token(api: ApiStage) -
 async def test_whoever_has_no_link_is_not_found(api: ApiStage, conn: Connection, anna: None) -> None:  # noqa: ARG001 (she is there)
     """NOT_FOUND for a user of Telegram whom nobody knows, and for one who is linked no more."""
     assert (await sign_in(api, signed(102))).code == "NOT_FOUND"
-    found = await link.of_recipient(conn, "anna")
+    found = await chat_link.of_recipient(conn, "anna")
     assert found is not None
-    await link.disconnect(conn, found, How.API)
+    await chat_link.disconnect(conn, found, How.API)
     assert (await sign_in(api, signed(ANNA))).code == "NOT_FOUND"
 
 

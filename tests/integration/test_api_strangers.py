@@ -7,16 +7,18 @@ from typing import Any, Literal
 import pytest
 
 from inapp.api import build_api
-from outbox import binding, link, preference
-from outbox.channel import Channel
-from outbox.database import Connection
-from outbox.event import emit
-from outbox.link import How
-from outbox.preference import Quiet
-from outbox.relay import step
+from outbox import binding
+from outbox.database.connection import Connection
+from outbox.delivery.channel import Channel
+from outbox.event_log.event import emit
+from outbox.link import chat_link
+from outbox.link.chat_link import How
+from outbox.person import preference
+from outbox.person.preference import Quiet
+from outbox.relay.fan_out import step
 from tests.integration.api_stage import CONSUMER_SECRET, ApiStage, api_stage
 from tests.integration.stage import TYPE, Stage, payload
-from workers.parts import routes_of
+from workers.wiring.worker_parts import routes_of
 
 ANNAS_CHAT = 778_899_001_122
 NO_BATCH = "00000000-0000-4000-8000-000000000000"
@@ -59,7 +61,7 @@ async def annas(stage: Stage) -> AsyncIterator[ApiStage]:
     """Serve an API in which Anna has one of everything."""
     async with api_stage(stage.environment) as api:
         conn = stage.conn
-        await link.connect(conn, "anna", ANNAS_CHAT, How.START)
+        await chat_link.connect(conn, "anna", ANNAS_CHAT, How.START)
         await binding.request(conn, "anna")
         await preference.switch(conn, "anna", "jobs", Channel.TELEGRAM, enabled=False)
         await preference.set_quiet(conn, "anna", Quiet.HOLD)

@@ -7,14 +7,16 @@ from typing import Any
 
 import pytest
 
-from outbox import binding, link
-from outbox.database import Connection
-from outbox.link import How, LinkState
+from outbox import binding
+from outbox.database.connection import Connection
+from outbox.link import chat_link
+from outbox.link.chat_link import How
+from outbox.link.chat_state import LinkState
 from tests.integration.api_stage import ApiStage, api_settings, api_stage
 from tests.integration.runs import states
 from tests.integration.stage import Stage
 from tests.integration.test_lane import queue
-from workers import bot_name
+from workers.serving import bot_name
 
 BINDING, LINK = "/api/telegram/binding", "/api/telegram/link"
 CHAT = 778_899_001_122
@@ -112,7 +114,7 @@ async def shown(api: ApiStage, who: str = "anna") -> Any:
 async def test_a_link_is_shown_without_its_chat(api: ApiStage, conn: Connection) -> None:
     """A link shows whether the chat can be written to and since when, and nothing that names the chat."""
     assert await shown(api) == NOT_LINKED
-    await link.connect(conn, "anna", CHAT, How.START)
+    await chat_link.connect(conn, "anna", CHAT, How.START)
     row = await conn.fetchrow("select linked_at, state_at from outbox.telegram_link")
     assert row is not None
     assert await shown(api) == {
@@ -122,7 +124,7 @@ async def test_a_link_is_shown_without_its_chat(api: ApiStage, conn: Connection)
         "since": row["state_at"],
     }
     blocked = await conn.fetchval("select now() + interval '1 minute'")
-    await link.closed(conn, CHAT, LinkState.BLOCKED, blocked)
+    await chat_link.closed(conn, CHAT, LinkState.BLOCKED, blocked)
     assert await shown(api) == {"linked": True, "state": "blocked", "linkedAt": row["linked_at"], "since": blocked}
     assert await shown(api, "boris") == NOT_LINKED
 
@@ -130,15 +132,15 @@ async def test_a_link_is_shown_without_its_chat(api: ApiStage, conn: Connection)
 async def test_unlinking(api: ApiStage, conn: Connection) -> None:
     """Unlinking ends the person's own link alone, skips what waits for it, and is audited once however often asked."""
     await queue(conn, ["anna"])
-    await link.connect(conn, "boris", CHAT + 1, How.START)
+    await chat_link.connect(conn, "boris", CHAT + 1, How.START)
     for _ in range(2):
         assert (await api.delete(LINK, "anna")).data == NOT_LINKED
     assert await states(conn) == [("skipped", "no_link")]
-    assert [(one.change, one.how) for one in await link.audit(conn, "anna")][-1:] == [("unlinked", "api")]
+    assert [(one.change, one.how) for one in await chat_link.audit(conn, "anna")][-1:] == [("unlinked", "api")]
     assert (await shown(api, "boris"))["linked"] is True
 
 
 async def test_unlinking_what_is_not_linked(api: ApiStage, conn: Connection) -> None:
     """Who has no link is answered as if it had just ended, and nothing is audited."""
     assert (await api.delete(LINK, "anna")).data == NOT_LINKED
-    assert await link.audit(conn, "anna") == []
+    assert await chat_link.audit(conn, "anna") == []

@@ -6,25 +6,27 @@ from datetime import timedelta
 import pytest
 
 from health import Health
-from outbox import event, lane, relay
-from outbox.channel import Channel
-from outbox.record import Recorded
+from outbox.delivery.channel import Channel
+from outbox.event_log import event
+from outbox.lane import lane_claim
+from outbox.recording.record import Recorded
+from outbox.relay import fan_out
 from tests.crash.catalog import HELD, write
 from tests.integration.stage import TYPE, Stage
 from tests.integration.test_deliver import run
-from workers.maintain import settle
-from workers.parts import Parts, wire
-from workers.recorder import count
-from workers.settings import Settings
-from workers.watch import USES
+from workers.configuration.settings import Settings
+from workers.delivery.expired_lease import settle
+from workers.delivery.recorder import count
+from workers.wiring.worker_parts import Parts, wire
+from workers.worker.watch import USES
 
 
 async def send(stage: Stage, parts: Parts, *people: str) -> None:
     """Emit one message to each of these people, and deliver what is due."""
     for number, who in enumerate(people):
         await stage.emit(number, who)
-    await relay.step(stage.conn, parts.routes)
-    await relay.step(stage.conn, parts.routes)
+    await fan_out.step(stage.conn, parts.routes)
+    await fan_out.step(stage.conn, parts.routes)
     await run(parts)
 
 
@@ -62,7 +64,7 @@ async def test_a_message_that_arrives_clears_what_was_held_against_its_chat(stag
     assert await link_of(stage, "anna") == ("active", None)
     # a dead letter of a closed link that an operator replays
     await stage.emit(3, "boris")
-    await relay.step(stage.conn, parts.routes)
+    await fan_out.step(stage.conn, parts.routes)
     await stage.conn.execute("update outbox.telegram_link set state = 'blocked' where recipient = 'boris'")
     await run(parts)
     assert await link_of(stage, "boris") == ("active", None)
@@ -113,8 +115,8 @@ async def test_operators_learn_of_what_a_dead_worker_left(stage: Stage, operated
     """A held delivery whose worker died is told to them as one whose answer was lost is."""
     await stage.people({"anna": 1})
     await event.emit(stage.conn, HELD, ["anna"], {"number": 1})
-    await relay.step(stage.conn, operated.routes)
-    [claimed] = await lane.claim(stage.conn, Channel.TELEGRAM, 1, lease=timedelta(0))
+    await fan_out.step(stage.conn, operated.routes)
+    [claimed] = await lane_claim.claim(stage.conn, Channel.TELEGRAM, 1, lease=timedelta(0))
     assert await settle(operated, stage.conn) == 1
     assert await stage.states() == {"unknown": 1}
     told = await stage.conn.fetch("select recipients, payload from outbox.event where type = 'vestnik.delivery_held'")

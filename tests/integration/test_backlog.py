@@ -4,16 +4,17 @@ from datetime import timedelta
 
 import pytest
 
-from outbox import backlog, lane
-from outbox.backlog import Backlog
-from outbox.channel import Channel
-from outbox.database import Connection, connect
-from outbox.event import emit
+from outbox.database.connection import Connection, connect
+from outbox.delivery.channel import Channel
+from outbox.event_log.event import emit
+from outbox.lane import lane_claim
+from outbox.monitoring import backlog
+from outbox.monitoring.backlog import Backlog
 from tests.integration.runs import due_longer, wait
 from tests.integration.test_fan_out import link, relay_all
-from workers.maintain import maintain_slice
-from workers.parts import Parts
-from workers.slice import Slice
+from workers.slices.maintain import maintain_slice
+from workers.slices.time_slice import Slice
+from workers.wiring.worker_parts import Parts
 
 HOUR_S = 3600.0
 
@@ -31,7 +32,7 @@ async def test_unfinished_deliveries_are_counted_by_state(conn: Connection) -> N
     await link(conn, people)
     await emit(conn, "login.code", people)
     await relay_all(conn)
-    await lane.claim(conn, Channel.TELEGRAM, 1)
+    await lane_claim.claim(conn, Channel.TELEGRAM, 1)
     await conn.execute(
         "update outbox.delivery set state = s.state, reason = 'internal', settled_at = now()"
         " from (values ('boris', 'dead'), ('clara', 'unknown'), ('dina', 'sent')) s (recipient, state)"
@@ -47,7 +48,7 @@ async def test_lanes_are_counted_by_what_they_wait_for(conn: Connection) -> None
     await link(conn, ["anna", "boris", "clara", "dina"])
     await emit(conn, "login.code", ["anna", "boris", "clara", "dina"])
     await relay_all(conn)
-    await lane.claim(conn, Channel.TELEGRAM, 1)
+    await lane_claim.claim(conn, Channel.TELEGRAM, 1)
     await wait(conn, timedelta(hours=1), "dina")
     seen = await backlog.look(conn)
     assert (seen.lanes_due, seen.lanes_leased) == (2, 1)

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from outbox import recipient
-from outbox.database import Connection
-from outbox.recipient import Profile
+from outbox.database.connection import Connection
+from outbox.person import recipient
+from outbox.person.recipient import Profile
 from tests.bench import catalog, worker
 from tests.integration.stage import PROJECT
 

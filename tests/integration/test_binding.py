@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from outbox import binding
-from outbox.database import Connection, connect
+from outbox.database.connection import Connection, connect
 from tests.integration.test_forget import search
 from tests.integration.test_lane import blocked
 

@@ -9,12 +9,12 @@ from prometheus_client import CollectorRegistry
 from redis.asyncio import Redis
 
 from health import CheckName, Health, Metrics, Status
-from outbox.lane import Claimed
-from outbox.link import LinkState
-from outbox.outcome import Delivered, Outcome, Reason, Reject, Retry, Snooze, Unknown
+from outbox.delivery.outcome import Delivered, Outcome, Reason, Reject, Retry, Snooze, Unknown
+from outbox.lane.lane_claim import Claimed
+from outbox.link.chat_state import LinkState
 from telegram import Budget, Gate, GateScope, Guard, LinkChange, Verdict
 from tests.integration.pacing import BOT, Clock, paced
-from workers.bot import Bot
+from workers.pacing.backpressure import Bot
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 OK = Verdict(Delivered(1))

@@ -13,8 +13,8 @@ from health import read as read_health
 from outbox import binding
 from tests.integration.bot_stage import said
 from tests.integration.stage import Stage, Watching, until, until_true
-from workers.engine import free_port
-from workers.process import process
+from workers.embedded.child_process import process
+from workers.embedded.engine import free_port
 
 BORIS = 1_234_567_891
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from outbox import preference
+from outbox.person import preference
 from tests.integration.bot_stage import ANNA, BORIS, GROUP, BotStage, buttons, data, labels
 from tests.integration.stage import until_true
 

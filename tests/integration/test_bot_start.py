@@ -2,8 +2,9 @@
 
 import pytest
 
-from outbox import link
-from outbox.link import How, LinkState
+from outbox.link import chat_link
+from outbox.link.chat_link import How
+from outbox.link.chat_state import LinkState
 from tests.integration.bot_stage import ANNA, BORIS, GROUP, BotStage
 
 USELESS = "This link does not work any more"
@@ -11,7 +12,7 @@ USELESS = "This link does not work any more"
 
 async def audit(bot: BotStage, recipient: str) -> list[tuple[str, str]]:
     """Tell what has happened to a person's links, and how."""
-    return [(one.change, one.how) for one in await link.audit(bot.stage.conn, recipient)]
+    return [(one.change, one.how) for one in await chat_link.audit(bot.stage.conn, recipient)]
 
 
 async def test_a_token_links_the_chat(bot: BotStage) -> None:
@@ -153,5 +154,5 @@ async def test_a_person_is_spoken_to_in_their_language(bot: BotStage) -> None:
     assert (await bot.hears(BORIS, f"/start {await bot.token('boris')}")).startswith("✅ Подключено.")
     await conn.execute("update outbox.recipient set language = 'en'")
     assert (await bot.hears(BORIS, "/start")).startswith("✅ This chat is connected")
-    assert await link.disconnect(conn, (await link.of_recipient(conn, "boris")), How.API)  # type: ignore[arg-type]  # it is there
+    assert await chat_link.disconnect(conn, (await chat_link.of_recipient(conn, "boris")), How.API)  # type: ignore[arg-type]  # it is there
     assert "открыв" not in await bot.hears(BORIS, "/start")

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from outbox import link
+from outbox.link import chat_link
 from tests.integration.bot_stage import ANNA, BORIS, BotStage, data
 
 
@@ -16,7 +16,9 @@ async def test_stop_asks_and_unlinks_on_yes(bot: BotStage) -> None:
     shown = await bot.shows(BORIS, "Disconnected.")
     assert data(shown) == []
     assert await bot.linked() == []
-    assert [(one.change, one.how) for one in await link.audit(bot.stage.conn, "boris")][1:] == [("unlinked", "stop")]
+    assert [(one.change, one.how) for one in await chat_link.audit(bot.stage.conn, "boris")][1:] == [
+        ("unlinked", "stop")
+    ]
 
 
 async def test_no_leaves_everything_as_it_was(bot: BotStage) -> None:
@@ -46,7 +48,7 @@ async def test_the_settings_offer_to_disconnect(bot: BotStage) -> None:
     await bot.shows(BORIS, "Disconnect this chat?")
     await bot.tap(BORIS, "bye:yes")
     await bot.shows(BORIS, "Disconnected.")
-    assert [one.how for one in await link.audit(bot.stage.conn, "boris")] == ["start", "button"]
+    assert [one.how for one in await chat_link.audit(bot.stage.conn, "boris")] == ["start", "button"]
 
 
 async def test_status_of_a_chat_that_is_not_linked(bot: BotStage) -> None:

@@ -12,11 +12,11 @@ from aiohttp import web
 from structlog.testing import capture_logs
 
 from health import CheckName, Status
-from outbox.database import Connection
+from outbox.database.connection import Connection
 from telegram.bot import poller
 from tests.integration.bot_stage import ANNA, BORIS, BotStage, desk_of, polling, through_a_wire
 from tests.integration.stage import Stage, until, until_true
-from workers.desk import Desk
+from workers.wiring.bot_parts import Desk
 
 
 def message(number: int, chat_id: int, text: str, **more: object) -> dict[str, Any]:

@@ -9,12 +9,12 @@ from typing import Any
 import aiohttp
 
 from outbox import binding
-from telegram.bot.webhook import MOST_BYTES, secret_of
+from telegram.bot.webhook_route import MOST_BYTES, secret_of
 from telegram.simulator import DEVELOPMENT_TOKEN
 from tests.integration.bot_stage import said, through_a_wire
 from tests.integration.stage import Stage, until, until_true
-from workers.engine import free_port
-from workers.process import process
+from workers.embedded.child_process import process
+from workers.embedded.engine import free_port
 
 BORIS = 102
 HEADER = "X-Telegram-Bot-Api-Secret-Token"

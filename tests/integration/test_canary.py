@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from outbox import event
+from outbox.event_log import event
 from tests.integration.canary_stage import CanaryStage
 from tests.integration.lookout import Lookout
 from tests.integration.stage import TYPE, until, until_true
-from workers.engine import free_port
+from workers.embedded.engine import free_port
 
 
 def faults(mine: CanaryStage) -> Sequence[dict[str, object]]:

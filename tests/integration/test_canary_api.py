@@ -18,7 +18,7 @@ from tests.integration.lookout import Lookout
 from tests.integration.stage import PATIENCE_S, TYPE
 from tests.integration.test_api_process import running_api, told
 from tests.integration.test_forget import contents
-from workers.engine import free_port
+from workers.embedded.engine import free_port
 
 # read by Python at its start: lets one question to the database fail, with what it was asked in the message
 FAILING = """

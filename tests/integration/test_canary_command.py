@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from outbox import binding, relay
-from outbox.database import Connection
+from outbox import binding
+from outbox.database.connection import Connection
+from outbox.relay import fan_out
 from tests.integration.canary import Kind
 from tests.integration.canary_stage import CanaryStage
 from tests.integration.inboxes import ROUTES
 from tests.integration.stage import TYPE
 from tests.integration.test_command_log import ordered
 from tests.integration.test_forget import contents
-from workers.engine import Postgres
+from workers.embedded.engine import Postgres
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -82,7 +83,7 @@ async def test_nothing_gets_out_of_what_is_ordered(mine: CanaryStage) -> None:
     await order("links", "import", mine.file("links.jsonl", *chats), *signed)
     for number in range(3):
         await mine.emit(number)
-    await relay.step(mine.stage.conn, ROUTES)
+    await fan_out.step(mine.stage.conn, ROUTES)
     await order("links", "import", mine.file("links.jsonl", taken_over), *signed)
     await order("forget", mine.recipient(1))
     for state, words in (

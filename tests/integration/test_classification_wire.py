@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 
-from outbox.outcome import Delivered, Reason
+from outbox.delivery.outcome import Delivered, Reason
 from telegram import classification, sender
 from telegram.answer import Answer
 from telegram.message import Button, Message

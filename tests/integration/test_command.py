@@ -5,17 +5,19 @@ from typing import Any
 
 import pytest
 
-from outbox import lane, record, relay
-from outbox.channel import Channel
-from outbox.database import Connection
-from outbox.decision import Decision
-from outbox.delivery import State
-from outbox.outcome import Delivered
-from outbox.record import Finish
-from outbox.routing import Route, Routing
+from outbox.database.connection import Connection
+from outbox.delivery.channel import Channel
+from outbox.delivery.decision import Decision
+from outbox.delivery.outcome import Delivered
+from outbox.delivery.state import State
+from outbox.lane import lane_claim
+from outbox.recording import record
+from outbox.recording.record import Finish
+from outbox.relay import fan_out
+from outbox.relay.routing import Route, Routing
 from tests.integration.stage import MARKETPLACE, PROJECT, TYPE, Stage, payload
 from tests.integration.test_migration import NAMES
-from workers.engine import free_port
+from workers.embedded.engine import free_port
 
 SQL = PROJECT / "outbox" / "migrations"
 ROUTES = Routing({TYPE: Route(TYPE, "money", frozenset({Channel.TELEGRAM, Channel.INAPP}))})
@@ -181,8 +183,8 @@ async def _deliver(stage: Stage) -> tuple[int, int]:
     """Emit for a person with a chat and record it as delivered; return the ids of the event and of the delivery."""
     await stage.people({"anna": 11})
     event_id = await stage.emit(1, "anna", request_id="req-1")
-    await relay.step(stage.conn, ROUTES)
-    (claimed,) = await lane.claim(stage.conn, Channel.TELEGRAM, 1)
+    await fan_out.step(stage.conn, ROUTES)
+    (claimed,) = await lane_claim.claim(stage.conn, Channel.TELEGRAM, 1)
     await record.record(stage.conn, [Finish(claimed, Delivered(1), Decision(State.SENT, 1))])
     return event_id, claimed.delivery_id
 
@@ -221,7 +223,7 @@ async def test_trace_finds_a_delivery_by_its_own_id(stage: Stage) -> None:
 async def test_trace_shows_names_as_they_are(stage: Stage) -> None:
     """Recipients and ids with brackets are shown as they are written: nothing that is printed is markup."""
     await stage.emit(1, "[red]anna", request_id="[/b]")
-    await relay.step(stage.conn, ROUTES)
+    await fan_out.step(stage.conn, ROUTES)
     traced = stage.run("trace", "[/b]")
     assert traced.code == 0, traced
     assert "[red]anna" in traced.out
@@ -320,7 +322,7 @@ async def test_cursor_shows_and_rebases(stage: Stage) -> None:
     assert shown.facts["system_identifier"] == shown.facts["cluster_system_identifier"]
     assert "relay" in stage.run("cursor", "show").out
     assert stage.run("cursor", "rebase", "--json").facts == {"rebased": 1}
-    await relay.step(stage.conn, ROUTES)
+    await fan_out.step(stage.conn, ROUTES)
     assert await count(stage.conn, "batch") == 1
 
 

@@ -2,7 +2,8 @@
 
 from datetime import timedelta
 
-from outbox import consumer, event
+from outbox.cursor import consumer
+from outbox.event_log import event
 from tests.integration.stage import Stage
 
 

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from outbox.database import Connection
-from outbox.outcome import Reason
+from outbox.database.connection import Connection
+from outbox.delivery.outcome import Reason
 from tests.integration.stage import PATIENCE_S, PROJECT, Stage
 from tests.integration.test_dead_letter import TYPE, die, queue, signatures, states
 from tests.integration.test_fan_out import link

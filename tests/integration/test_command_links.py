@@ -5,8 +5,10 @@ from datetime import datetime
 
 import pytest
 
-from outbox import binding, link
-from outbox.link import How, LinkState, Refusal, Wanted
+from outbox import binding
+from outbox.link import chat_link
+from outbox.link.chat_link import How, Refusal, Wanted
+from outbox.link.chat_state import LinkState
 from tests.integration.stage import Stage
 
 ANNA, BORIS = 778_899_001_122, -100_778_899_001_133
@@ -14,13 +16,13 @@ ANNA, BORIS = 778_899_001_122, -100_778_899_001_133
 
 async def linked(stage: Stage) -> None:
     """Let two people be linked, one of whom has blocked the bot."""
-    await link.connect_all(stage.conn, [Wanted("anna", ANNA), Wanted("boris", BORIS, 5)], How.START)
-    await link.refuse(stage.conn, [Refusal("boris", "blocked", LinkState.BLOCKED)])
+    await chat_link.connect_all(stage.conn, [Wanted("anna", ANNA), Wanted("boris", BORIS, 5)], How.START)
+    await chat_link.refuse(stage.conn, [Refusal("boris", "blocked", LinkState.BLOCKED)])
 
 
 async def held(stage: Stage) -> dict[str, int]:
     """Read who has which chat."""
-    return {one.recipient: one.chat_id for one in await link.list_links(stage.conn)}
+    return {one.recipient: one.chat_id for one in await chat_link.list_links(stage.conn)}
 
 
 async def test_list_shows_links_without_chats(stage: Stage) -> None:
@@ -77,7 +79,7 @@ async def test_unlink_ends_a_link(stage: Stage) -> None:
     await linked(stage)
     assert stage.run("links", "unlink", "anna", "--operator", "olga").out == "unlinked\n"
     assert await held(stage) == {"boris": BORIS}
-    (last,) = [one for one in await link.audit(stage.conn, "anna") if one.change == "unlinked"]
+    (last,) = [one for one in await chat_link.audit(stage.conn, "anna") if one.change == "unlinked"]
     assert (last.how, last.operator) == ("command", "olga")
     again = stage.run("links", "unlink", "anna", "--json")
     assert (again.code, again.complaint) == (1, "no chat is linked to this recipient")
@@ -111,7 +113,7 @@ async def test_import_takes_the_good_lines_and_tells_of_the_bad(stage: Stage) ->
     assert [one["reason"][: len(reason)] for one, reason in zip(rejected, reasons, strict=True)] == reasons
     assert {f"line {one['line']}: {one['reason']}" for one in rejected} <= set(done.err.splitlines())
     assert await held(stage) == {"anna": 11, "boris": BORIS, "clara": 31}
-    (audited,) = await link.audit(stage.conn, "clara")
+    (audited,) = await chat_link.audit(stage.conn, "clara")
     assert (audited.change, audited.how, audited.operator) == ("linked", "import", "olga")
 
 
@@ -120,9 +122,9 @@ async def test_import_again_changes_nothing(stage: Stage) -> None:
     await linked(stage)
     file = stage.folder / "links.jsonl"
     file.write_text(json.dumps({"recipient": "boris", "chat_id": BORIS}))
-    before = await link.of_recipient(stage.conn, "boris")
+    before = await chat_link.of_recipient(stage.conn, "boris")
     assert stage.run("links", "import", str(file), "--json").facts == {"links": 1, "rejected": []}
-    assert await link.of_recipient(stage.conn, "boris") == before
+    assert await chat_link.of_recipient(stage.conn, "boris") == before
     assert not (stage.folder / "links.rejected.jsonl").exists()
 
 

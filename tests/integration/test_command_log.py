@@ -14,9 +14,11 @@ import pytest
 from structlog.testing import capture_logs
 from typer.testing import CliRunner
 
-from outbox import consumer, link_history, operator_action
-from outbox.operator_action import Action
-from outbox.stuck import Filter
+from outbox.cursor import consumer
+from outbox.operator import operator_action
+from outbox.operator.operator_action import Action
+from outbox.operator.stuck import Filter
+from outbox.prune import link_history
 from tests.integration.inboxes import MESSAGE, notify
 from tests.integration.stage import PATIENCE_S, PROJECT, Stage
 from tests.integration.test_command_dead import MAKE_UNKNOWN
@@ -24,7 +26,7 @@ from tests.integration.test_command_links import ANNA
 from tests.integration.test_dead_letter import die, queue
 from tests.integration.test_fan_out import link
 from workers.command import links
-from workers.command.main import app
+from workers.main import app
 
 OPERATOR = ("--operator", "olga")
 NOW = ("--older-than", "0s", "--unread-older-than", "0s")

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from outbox import consumer
+from outbox.cursor import consumer
 from tests.integration.inboxes import MESSAGE, notify
 from tests.integration.stage import Stage
 

@@ -5,9 +5,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from health import read as read_health
-from outbox import event, gauge, proof
-from outbox.gauge import Gauge
-from outbox.relay import step
+from outbox.event_log import event
+from outbox.monitoring import gauge
+from outbox.monitoring.gauge import Gauge
+from outbox.proof import completeness
+from outbox.relay.fan_out import step
 from tests.integration.inboxes import ROUTES
 from tests.integration.stage import TYPE, Stage, Watching, payload, until
 
@@ -47,10 +49,10 @@ async def test_what_is_given_up_is_counted_and_reaches_nobody(stage: Stage) -> N
     await emitted(stage)
     foreseen = stage.run("unrouted", "discard", MISSPELT, "--dry-run", "--json").facts
     assert [(one["type"], one["events"]) for one in foreseen] == [(MISSPELT, 2)]
-    assert (await proof.prove(stage.conn, EPOCH)).unrouted == 3
+    assert (await completeness.prove(stage.conn, EPOCH)).unrouted == 3
     done = stage.run("unrouted", "discard", MISSPELT, "--json")
     assert (done.code, [(one["type"], one["events"]) for one in done.facts]) == (0, [(MISSPELT, 2)])
-    found = await proof.prove(stage.conn, EPOCH)
+    found = await completeness.prove(stage.conn, EPOCH)
     assert (found.holds, found.unrouted, found.waiting, found.discarded) == (True, 1, 1, 2)
     again = stage.run("unrouted", "discard", MISSPELT)
     assert (again.code, f"nothing is unrouted of type {MISSPELT}" in again.complaint) == (1, True)
@@ -66,7 +68,7 @@ async def test_more_than_a_hundred_are_asked_about(stage: Stage) -> None:
     refused = stage.run("unrouted", "discard", "--all")
     assert (refused.code, "discard would change 101 events: say --yes" in refused.complaint) == (1, True)
     assert stage.run("unrouted", "discard", "--all", "--yes").code == 0
-    assert (await proof.prove(stage.conn, EPOCH)).discarded == 101
+    assert (await completeness.prove(stage.conn, EPOCH)).discarded == 101
 
 
 async def test_what_the_catalog_has_learned_is_relayed(stage: Stage) -> None:
@@ -82,7 +84,7 @@ async def test_what_the_catalog_has_learned_is_relayed(stage: Stage) -> None:
     assert await stage.conn.fetchval("select count(*) from outbox.notification") == 1
     assert [one["type"] for one in stage.run("unrouted", "list", "--json").facts] == [OLDER]
     assert stage.run("unrouted", "reroute", "--json").facts == []
-    assert (await proof.prove(stage.conn, EPOCH)).holds
+    assert (await completeness.prove(stage.conn, EPOCH)).holds
 
 
 async def test_once_ends_well_and_names_what_waits(stage: Stage) -> None:

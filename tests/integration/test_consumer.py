@@ -10,13 +10,15 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
-from outbox import consumer, cursor, event, relay
-from outbox.consumer import Handed, Start
-from outbox.database import Connection, Pool
+from outbox.cursor import consumer, snapshot_cursor
+from outbox.cursor.consumer import Handed, Start
+from outbox.database.connection import Connection, Pool
 from outbox.error import InvalidConsumerError, StaleBatchError, UnknownConsumerError
+from outbox.event_log import event
+from outbox.relay import fan_out
 from tests.integration.test_cursor import ROUTES, Relay, held_open, torture
 from tests.integration.test_emit import acting_as
-from workers.engine import Postgres
+from workers.embedded.engine import Postgres
 
 HOUR = timedelta(hours=1)
 AT_ONCE = timedelta(0)
@@ -112,7 +114,7 @@ async def test_consumers_and_the_relay_read_for_themselves(conn: Connection) -> 
     ids = [await event.emit(conn, "t", ["ann"]) for _ in range(3)]
     assert await read(conn) == ids
     other = await consumer.pull(conn, "search", 100, HOUR)
-    batch = await relay.step(conn, ROUTES)
+    batch = await fan_out.step(conn, ROUTES)
 
     assert ids_of(other) == ids
     assert batch is not None
@@ -197,7 +199,7 @@ async def test_an_ack_twice_does_not_take_an_empty_read_back(conn: Connection) -
     await ack(conn, full)
 
     assert await stands(conn) == stood
-    assert not await cursor.peek(conn, "billing")
+    assert not await snapshot_cursor.peek(conn, "billing")
 
 
 async def test_of_many_pulls_at_once_one_gets_the_events(pool: Pool, conn: Connection) -> None:
@@ -324,15 +326,15 @@ async def test_an_event_for_later_comes_at_once(conn: Connection) -> None:
     """Consumers get an event when it commits and decide by its deliverAt; the relay's waiting room wakes none."""
     due = "select outbox.emit('t', array['ann'], deliver_at => now() + interval '1 day')"
     event_id = await conn.fetchval(due)
-    await relay.step(conn, ROUTES)
+    await fan_out.step(conn, ROUTES)
     (found,) = events_of(handed := await pull(conn))
     await ack(conn, handed)
     await conn.execute("update outbox.waiting set due_at = now() where reason = 'scheduled'")
 
     assert found["id"] == event_id
     assert found["deliverAt"] is not None
-    assert await relay.peek(conn, ROUTES)
-    assert not await cursor.peek(conn, "billing")
+    assert await fan_out.peek(conn, ROUTES)
+    assert not await snapshot_cursor.peek(conn, "billing")
 
 
 async def test_an_idle_pull_writes_nothing(conn: Connection) -> None:
@@ -359,7 +361,7 @@ async def test_not_every_name_is_a_consumers(conn: Connection, name: str) -> Non
     """A name is up to 63 small letters, digits, dots, dashes and underscores, and is not the relay's."""
     with pytest.raises(InvalidConsumerError):
         await consumer.pull(conn, name, 1, HOUR)
-    assert [row["consumer"] for row in await cursor.show(conn)] == ["relay"]
+    assert [row["consumer"] for row in await snapshot_cursor.show(conn)] == ["relay"]
 
 
 async def test_a_dropped_consumer_is_forgotten(conn: Connection) -> None:
@@ -374,7 +376,7 @@ async def test_a_dropped_consumer_is_forgotten(conn: Connection) -> None:
     with pytest.raises(InvalidConsumerError, match="without it nothing is delivered"):
         await consumer.drop(conn, "relay")
 
-    assert [row["consumer"] for row in await cursor.show(conn)] == ["relay"]
+    assert [row["consumer"] for row in await snapshot_cursor.show(conn)] == ["relay"]
     assert await read(conn) == [event_id]
 
 

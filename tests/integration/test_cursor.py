@@ -11,13 +11,16 @@ from datetime import UTC, datetime
 import asyncpg
 import pytest
 
-from outbox import cursor, event, proof, relay
-from outbox.channel import Channel
-from outbox.database import Connection, Pool, connect
+from outbox.cursor import snapshot_cursor
+from outbox.database.connection import Connection, Pool, connect
+from outbox.delivery.channel import Channel
 from outbox.error import ForeignClusterError
-from outbox.routing import Route, Routing
+from outbox.event_log import event
+from outbox.proof import completeness
+from outbox.relay import fan_out
+from outbox.relay.routing import Route, Routing
 from tests.integration.stage import PATIENCE_S, until_true
-from workers.engine import Postgres
+from workers.embedded.engine import Postgres
 
 ROUTES = Routing({"t": Route("t", "c", frozenset({Channel.INAPP}))})
 WRITERS = 24
@@ -198,8 +201,8 @@ def relay_by_snapshots(limit: int) -> Relay:
     """Make the product's relay, with batches of this size."""
 
     async def step(conn: Connection) -> bool:
-        batch = await relay.step(conn, ROUTES, limit)
-        return batch is None or batch.more or await relay.peek(conn, ROUTES)
+        batch = await fan_out.step(conn, ROUTES, limit)
+        return batch is None or batch.more or await fan_out.peek(conn, ROUTES)
 
     return step
 
@@ -242,7 +245,7 @@ async def test_every_committed_event_arrives_once(pool: Pool, conn: Connection, 
     assert {row["recipient"]: (row["unread"], row["version"]) for row in inboxes} == {
         recipient: (count, count) for recipient, count in for_each.items()
     }
-    proven = await proof.prove(conn, LONG_AGO)
+    proven = await completeness.prove(conn, LONG_AGO)
     assert proven.holds
     assert proven.waiting == 0
     assert proven.expected == len(wanted(written))
@@ -263,11 +266,11 @@ async def test_nobody_waits_for_a_slow_writer(pool: Pool, conn: Connection, post
         async with pool.acquire() as slow, held_open(elsewhere, "create temporary table open_elsewhere ()"):
             async with held_open(slow, "select outbox.emit('t', array['slow'])"):
                 quick = await event.emit(conn, "t", ["quick"])
-                await relay.step(conn, ROUTES)
+                await fan_out.step(conn, ROUTES)
                 assert await delivered(conn) == {(quick, "quick"): 1}
-                assert not await relay.peek(conn, ROUTES)
-            assert await relay.peek(conn, ROUTES)
-            await relay.step(conn, ROUTES)
+                assert not await fan_out.peek(conn, ROUTES)
+            assert await fan_out.peek(conn, ROUTES)
+            await fan_out.step(conn, ROUTES)
             assert (await delivered(conn)).keys() == {(quick, "quick"), (quick - 1, "slow")}
     finally:
         await elsewhere.close()
@@ -276,7 +279,7 @@ async def test_nobody_waits_for_a_slow_writer(pool: Pool, conn: Connection, post
 async def test_a_plain_insert_is_enough(conn: Connection) -> None:
     """A row that an application's own SQL inserts into outbox.event is relayed as an emitted one."""
     event_id = await conn.fetchval("insert into outbox.event (type, recipients) values ('t', '{ann}') returning id")
-    await relay.step(conn, ROUTES)
+    await fan_out.step(conn, ROUTES)
 
     assert await delivered(conn) == {(event_id, "ann"): 1}
 
@@ -285,7 +288,7 @@ async def test_a_window_is_read_in_pieces(conn: Connection) -> None:
     """A batch ends at its limit and the next goes on behind it, though one transaction wrote all."""
     async with conn.transaction():
         ids = [await event.emit(conn, "t", ["ann"]) for _ in range(5)]
-    batches = [await relay.step(conn, ROUTES, 2) for _ in range(3)]
+    batches = [await fan_out.step(conn, ROUTES, 2) for _ in range(3)]
 
     assert [(batch.relayed, batch.more) for batch in batches if batch is not None] == [
         ({"t": 2}, True),
@@ -301,8 +304,8 @@ async def test_a_batch_ends_at_its_rows(conn: Connection) -> None:
     crowd = [f"u{number}" for number in range(10_000)]
     for _ in range(3):
         await event.emit(conn, "unknown", crowd)
-    first = await relay.step(conn, ROUTES)
-    second = await relay.step(conn, ROUTES)
+    first = await fan_out.step(conn, ROUTES)
+    second = await fan_out.step(conn, ROUTES)
 
     assert first is not None
     assert second is not None
@@ -314,9 +317,9 @@ async def test_a_second_relay_stands_by(pool: Pool, conn: Connection) -> None:
     """A relay that finds the cursor held does nothing instead of waiting."""
     await event.emit(conn, "t", ["ann"])
     async with pool.acquire() as other, other.transaction():
-        assert await cursor.lock(other) is not None
-        assert await asyncio.wait_for(relay.step(conn, ROUTES), PATIENCE_S) is None
-    batch = await relay.step(conn, ROUTES)
+        assert await snapshot_cursor.lock(other) is not None
+        assert await asyncio.wait_for(fan_out.step(conn, ROUTES), PATIENCE_S) is None
+    batch = await fan_out.step(conn, ROUTES)
 
     assert batch is not None
     assert batch.relayed == {"t": 1}
@@ -345,12 +348,12 @@ async def test_a_relay_that_is_overtaken_is_at_home(pool: Pool, conn: Connection
     await porter.execute("select pg_advisory_lock(1)")
     async with pool.acquire() as slow, slow.transaction(), asyncio.timeout(PATIENCE_S):
         await slow.execute("set local role outbox_worker")
-        locked = asyncio.create_task(cursor.lock(slow))
+        locked = asyncio.create_task(snapshot_cursor.lock(slow))
         while not await conn.fetchval(WAITS):
             pass
         await event.emit(conn, "t", ["ann"])
-        await relay.step(conn, ROUTES)
-        (moved,) = await cursor.show(conn)
+        await fan_out.step(conn, ROUTES)
+        (moved,) = await snapshot_cursor.show(conn)
         await porter.execute("select pg_advisory_unlock(1)")
         window = await locked
 
@@ -365,10 +368,10 @@ async def test_a_relay_that_dies_leaves_nothing(pool: Pool, conn: Connection) ->
     async with pool.acquire() as other:
         transaction = other.transaction()
         await transaction.start()
-        await relay.step(other, ROUTES)
+        await fan_out.step(other, ROUTES)
         await transaction.rollback()
     assert await delivered(conn) == {}
-    await relay.step(conn, ROUTES)
+    await fan_out.step(conn, ROUTES)
 
     assert sum((await delivered(conn)).values()) == 1
     assert await conn.fetchval("select unread from outbox.inbox") == 1
@@ -377,7 +380,7 @@ async def test_a_relay_that_dies_leaves_nothing(pool: Pool, conn: Connection) ->
 async def test_an_unknown_type_is_kept(conn: Connection) -> None:
     """An event whose type nobody knows is counted as unrouted, delivered to nobody and kept."""
     event_id = await event.emit(conn, "t.unknown", ["ann"])
-    batch = await relay.step(conn, ROUTES)
+    batch = await fan_out.step(conn, ROUTES)
 
     assert batch is not None
     assert batch.unrouted == 1
@@ -390,13 +393,13 @@ async def test_an_unknown_type_is_kept(conn: Connection) -> None:
 async def test_an_idle_look_writes_nothing(conn: Connection) -> None:
     """Looking for events takes no transaction id, so an idle relay leaves no trace in the cluster."""
     async with conn.transaction():
-        assert not await relay.peek(conn, ROUTES)
+        assert not await fan_out.peek(conn, ROUTES)
         assert await conn.fetchval("select pg_current_xact_id_if_assigned()") is None
 
 
 async def test_shows_where_it_stands(conn: Connection) -> None:
     """The cursor is shown beside the cluster and the snapshot that it is compared to."""
-    (found,) = await cursor.show(conn)
+    (found,) = await snapshot_cursor.show(conn)
 
     assert found["consumer"] == "relay"
     assert found["low"] == found["high"]
@@ -408,6 +411,6 @@ async def test_a_cursor_ahead_of_the_cluster_is_refused(conn: Connection) -> Non
     await event.emit(conn, "t", ["ann"])
     await conn.execute("update outbox.cursor set low = '4000000000:4000000000:', high = '4000000000:4000000000:'")
 
-    assert await relay.peek(conn, ROUTES), "a worker that only looks would skip everything silently"
+    assert await fan_out.peek(conn, ROUTES), "a worker that only looks would skip everything silently"
     with pytest.raises(ForeignClusterError, match="vestnik cursor rebase"):
-        await relay.step(conn, ROUTES)
+        await fan_out.step(conn, ROUTES)

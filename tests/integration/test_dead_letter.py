@@ -8,18 +8,20 @@ from datetime import UTC, datetime, timedelta
 import asyncpg
 import pytest
 
-from outbox import dead_letter, lane, operator_action, record, stuck
-from outbox.channel import Channel
-from outbox.database import Connection, Pool
-from outbox.decision import Decision
-from outbox.delivery import State
-from outbox.event import emit
-from outbox.lane import Claimed
-from outbox.operator_action import Action, Done
-from outbox.outcome import Delivered, Outcome, Reason, Reject, Retry, Unknown
-from outbox.proof import prove
-from outbox.record import Finish
-from outbox.stuck import Filter
+from outbox.database.connection import Connection, Pool
+from outbox.delivery.channel import Channel
+from outbox.delivery.decision import Decision
+from outbox.delivery.outcome import Delivered, Outcome, Reason, Reject, Retry, Unknown
+from outbox.delivery.state import State
+from outbox.event_log.event import emit
+from outbox.lane import lane_claim
+from outbox.lane.lane_claim import Claimed
+from outbox.operator import dead_letter, operator_action, stuck
+from outbox.operator.operator_action import Action, Done
+from outbox.operator.stuck import Filter
+from outbox.proof.completeness import prove
+from outbox.recording import record
+from outbox.recording.record import Finish
 from tests.integration.runs import lanes
 from tests.integration.stage import PATIENCE_S
 from tests.integration.test_fan_out import link, relay_all
@@ -39,7 +41,7 @@ async def queue(conn: Connection, *people: str, type_: str = TYPE, expires_at: d
 
 async def end(conn: Connection, outcome: Outcome, decision: Decision, limit: int = 100) -> list[int]:
     """Claim what is due and end it; return the deliveries in the order of their ids."""
-    claimed = await lane.claim(conn, Channel.TELEGRAM, limit)
+    claimed = await lane_claim.claim(conn, Channel.TELEGRAM, limit)
     await record.record(conn, [Finish(one, outcome, decision, seconds=0.25) for one in claimed])
     return sorted(one.delivery_id for one in claimed)
 
@@ -72,7 +74,7 @@ async def signatures(conn: Connection) -> list[tuple[int, str, str]]:
 
 async def claim_one(conn: Connection) -> Claimed:
     """Claim the one lane that is due."""
-    (claimed,) = await lane.claim(conn, Channel.TELEGRAM, 10)
+    (claimed,) = await lane_claim.claim(conn, Channel.TELEGRAM, 10)
     return claimed
 
 
@@ -87,7 +89,7 @@ async def test_a_replayed_dead_letter_is_sent_as_if_it_were_new(conn: Connection
     assert await signatures(conn) == [(anna, "replay", "olga")]
     assert await end(conn, Delivered(7), SENT) == [anna]
     assert (await states(conn))[anna] == ("sent", None, 1)
-    assert not await lane.unfinished(conn)
+    assert not await lane_claim.unfinished(conn)
 
 
 async def test_a_discarded_dead_letter_counts_as_skipped(conn: Connection) -> None:
@@ -99,7 +101,7 @@ async def test_a_discarded_dead_letter_counts_as_skipped(conn: Connection) -> No
     assert await states(conn) == {anna: ("skipped", "discarded", 3)}
     assert await conn.fetchval("select settled_at from outbox.delivery") > died_at
     assert await signatures(conn) == [(anna, "discard", "olga")]
-    assert await lane.claim(conn, Channel.TELEGRAM, 10) == []
+    assert await lane_claim.claim(conn, Channel.TELEGRAM, 10) == []
     assert (await order(conn, Action.REPLAY)).changed == {}
 
 
@@ -110,11 +112,11 @@ async def test_a_replayed_dead_letter_goes_before_what_waits_behind_it(conn: Con
     await queue(conn, "anna", type_="order.call")
     later = Decision(State.PENDING, 1, Reason.UNAVAILABLE, timedelta(hours=6))
     (second,) = await end(conn, Retry(Reason.UNAVAILABLE), later)
-    assert await lane.claim(conn, Channel.TELEGRAM, 10) == []
+    assert await lane_claim.claim(conn, Channel.TELEGRAM, 10) == []
     await order(conn, Action.REPLAY)
     assert await lanes(conn) == [("anna", TYPE, False)]
     assert await end(conn, Delivered(7), SENT) == [first]
-    assert await lane.claim(conn, Channel.TELEGRAM, 10) == [], "the other still waits for its time"
+    assert await lane_claim.claim(conn, Channel.TELEGRAM, 10) == [], "the other still waits for its time"
     assert (await states(conn))[second] == ("pending", "unavailable", 1)
 
 
@@ -125,7 +127,7 @@ async def test_a_replay_leaves_a_leased_lane_to_its_worker(conn: Connection) -> 
     await queue(conn, "anna")
     under_way = await claim_one(conn)
     await order(conn, Action.REPLAY)
-    assert await lane.claim(conn, Channel.TELEGRAM, 10) == []
+    assert await lane_claim.claim(conn, Channel.TELEGRAM, 10) == []
     recorded = await record.record(conn, [Finish(under_way, Delivered(1), SENT)])
     assert recorded.won == {under_way.delivery_id}
     assert (await claim_one(conn)).delivery_id == first
@@ -209,7 +211,7 @@ async def test_a_replay_and_an_erasure_do_not_block_each_other(conn: Connection,
     async with pool.acquire() as other:
         transaction = other.transaction()
         await transaction.start()
-        await lane.lock(other, [await other.fetchval("select id from outbox.lane")])
+        await lane_claim.lock(other, [await other.fetchval("select id from outbox.lane")])
         waiting = asyncio.create_task(order(conn, Action.REPLAY))
         await someone_waits(other)
         await other.execute("select outbox.forget('anna')")

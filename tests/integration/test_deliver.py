@@ -3,14 +3,14 @@
 import asyncio
 from datetime import timedelta
 
-from outbox import relay
-from outbox.event import emit
+from outbox.event_log.event import emit
+from outbox.relay import fan_out
 from telegram import Budget, Pacer
 from tests.integration.stage import PATIENCE_S, Stage, payload
-from workers.deliver import Deliverer
-from workers.maintain import maintain_slice
-from workers.parts import Parts
-from workers.slice import Slice
+from workers.slices.deliver import Deliverer
+from workers.slices.maintain import maintain_slice
+from workers.slices.time_slice import Slice
+from workers.wiring.worker_parts import Parts
 
 ORDINARY, URGENT = "application.accepted", "payout.paid"
 """Types of the sample catalog."""
@@ -21,8 +21,8 @@ async def broadcast(stage: Stage, parts: Parts, type_: str, *, people: int, firs
     chats = {f"u{first + number}": first + number for number in range(people)}
     await stage.people(chats)
     await emit(stage.conn, type_, list(chats), payload(1))
-    while await relay.peek(stage.conn, parts.routes):
-        await relay.step(stage.conn, parts.routes)
+    while await fan_out.peek(stage.conn, parts.routes):
+        await fan_out.step(stage.conn, parts.routes)
     return list(chats.values())
 
 

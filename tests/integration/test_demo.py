@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.stage import PROJECT, until
-from workers.engine import temporary_folder
+from workers.embedded.engine import temporary_folder
 
 LONGEST_S = 240.0
 

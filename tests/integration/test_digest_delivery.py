@@ -8,29 +8,31 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from health import Health
-from outbox import digest, lane, operator_action, record
-from outbox import run as outbox_run
-from outbox.channel import Channel
-from outbox.database import Connection
-from outbox.decision import Decision
-from outbox.delivery import State
-from outbox.event import emit
-from outbox.lane import Claimed
-from outbox.operator_action import Action
-from outbox.outcome import Delivered
-from outbox.proof import prove
-from outbox.record import Finish
-from outbox.stuck import Filter
-from outbox.trace import trace
+from outbox.database.connection import Connection
+from outbox.delivery.channel import Channel
+from outbox.delivery.decision import Decision
+from outbox.delivery.outcome import Delivered
+from outbox.delivery.state import State
+from outbox.event_log.event import emit
+from outbox.lane import digest, lane_claim
+from outbox.lane import run as outbox_run
+from outbox.lane.lane_claim import Claimed
+from outbox.operator import operator_action
+from outbox.operator.operator_action import Action
+from outbox.operator.stuck import Filter
+from outbox.proof.completeness import prove
+from outbox.proof.event_trace import trace
+from outbox.recording import record
+from outbox.recording.record import Finish
 from tests.integration.gathering import ALONE, HELD, NOTE, OTHER, queue, relay_all, rows, shown, with_catalog
 from tests.integration.stage import Stage
 from tests.integration.test_deliver import run
-from workers.attempt import attempt
-from workers.fold import fold
-from workers.maintain import settle
-from workers.parts import Parts, wire
-from workers.settings import Settings
-from workers.watch import USES
+from workers.configuration.settings import Settings
+from workers.delivery.attempt import attempt
+from workers.delivery.digest_builder import fold
+from workers.delivery.expired_lease import settle
+from workers.wiring.worker_parts import Parts, wire
+from workers.worker.watch import USES
 
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 EIGHT = [NOTE] * 8
@@ -49,9 +51,9 @@ async def anna_waits(stage: Stage, parts: Parts, *types: str) -> None:
     await queue(stage, parts, "anna", *types)
 
 
-async def claim(stage: Stage, *, lease: timedelta = lane.LEASE) -> Claimed:
+async def claim(stage: Stage, *, lease: timedelta = lane_claim.LEASE) -> Claimed:
     """Claim the only lane that is due."""
-    [claimed] = await lane.claim(stage.conn, Channel.TELEGRAM, 1, lease=lease)
+    [claimed] = await lane_claim.claim(stage.conn, Channel.TELEGRAM, 1, lease=lease)
     return claimed
 
 

@@ -10,22 +10,22 @@ from urllib.parse import urlsplit
 import pytest
 from pydantic import SecretStr
 
-from outbox import migration
-from outbox.database import Connection, connect
-from outbox.pooler import Pooler
+from outbox.database.connection import Connection, connect
+from outbox.database.pooler import Pooler
+from outbox.schema import migration
 from telegram.webhook import Webhook, fault_of
 from tests.integration.stage import Stage
-from workers import engine
+from workers.configuration.settings import Settings
 from workers.doctor import Level
-from workers.doctor.bot import judge
-from workers.doctor.pooler import judge as judge_pooler
-from workers.doctor.pooler import look_at_pooler
-from workers.doctor.redis import judge_memory, judge_version
-from workers.doctor.right import look_at_rights
-from workers.doctor.secret import look_at_files, look_at_secrets
-from workers.doctor.server import Server, judge_clock, look_at_server
-from workers.doctor.server import judge as judge_server
-from workers.settings import Settings
+from workers.doctor.bot_check import judge
+from workers.doctor.pooler_check import judge as judge_pooler
+from workers.doctor.pooler_check import look_at_pooler
+from workers.doctor.privilege_check import look_at_rights
+from workers.doctor.redis_check import judge_memory, judge_version
+from workers.doctor.secret_check import look_at_files, look_at_secrets
+from workers.doctor.server_check import Server, judge_clock, look_at_server
+from workers.doctor.server_check import judge as judge_server
+from workers.embedded import engine
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 OURS = "https://bot.example/telegram"

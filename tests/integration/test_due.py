@@ -2,12 +2,12 @@
 
 from datetime import timedelta
 
-from outbox import due, lane
-from outbox.channel import Channel
-from outbox.database import Connection
-from outbox.decision import Policy
-from outbox.due import Due
-from outbox.outcome import Delivered, Reason, Retry, Snooze
+from outbox.database.connection import Connection
+from outbox.delivery.channel import Channel
+from outbox.delivery.decision import Policy
+from outbox.delivery.outcome import Delivered, Reason, Retry, Snooze
+from outbox.lane import due, lane_claim
+from outbox.lane.due import Due
 from tests.integration.runs import hurry
 from tests.integration.test_lane import HOUR, claim_one, end, queue
 from tests.integration.test_lane_share import fill
@@ -27,16 +27,16 @@ async def test_next_due_says_how_long_to_wait(conn: Connection) -> None:
 
 async def test_unfinished_is_what_a_run_waits_for(conn: Connection) -> None:
     """A run goes on for what is due, being sent or held back by its chat's pace, not for a backoff."""
-    assert not await lane.unfinished(conn)
+    assert not await lane_claim.unfinished(conn)
     await queue(conn, ["anna"], each=3)
-    assert await lane.unfinished(conn)
+    assert await lane_claim.unfinished(conn)
     claimed = await claim_one(conn)
-    assert await lane.unfinished(conn)
+    assert await lane_claim.unfinished(conn)
     await end(conn, claimed, Delivered(), every=HOUR)
-    assert await lane.unfinished(conn)
+    assert await lane_claim.unfinished(conn)
     await conn.execute("update outbox.lane set due_at = now(), ready_at = now() where due_at is not null")
     await end(conn, await claim_one(conn), Retry(Reason.UNAVAILABLE), Policy(schedule=(HOUR,)))
-    assert not await lane.unfinished(conn)
+    assert not await lane_claim.unfinished(conn)
 
 
 async def test_what_is_due_is_counted_by_type(conn: Connection) -> None:

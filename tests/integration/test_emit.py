@@ -11,12 +11,14 @@ from typing import Any
 import asyncpg
 import pytest
 
-from outbox import cursor, event, relay
-from outbox.channel import Channel
-from outbox.database import Connection, Pool
+from outbox.cursor import snapshot_cursor
+from outbox.cursor.rebase import rebase
+from outbox.database.connection import Connection, Pool
+from outbox.delivery.channel import Channel
 from outbox.error import InvalidEventError
-from outbox.rebase import rebase
-from outbox.routing import Route, Routing
+from outbox.event_log import event
+from outbox.relay import fan_out
+from outbox.relay.routing import Route, Routing
 from tests.integration.stage import PATIENCE_S
 
 AT_MOST_BYTES = 65_536
@@ -166,7 +168,7 @@ async def test_what_is_just_short_enough_is_relayed(conn: Connection) -> None:
     await event.emit(conn, type_, people, dedupe_key=_random(4, 2_000), deliver_at=first, expires_at=last)
 
     route = Route(type_, "c", frozenset(Channel), urgent=True)
-    batch = await relay.step(conn, Routing({type_: route}))
+    batch = await fan_out.step(conn, Routing({type_: route}))
 
     assert batch is not None
     assert (batch.notifications, batch.deliveries) == (2, 2)
@@ -347,9 +349,9 @@ async def test_notifies_only_a_sleeping_relay(conn: Connection, pool: Pool) -> N
             return texts
 
         assert await texts_of_one_emit() == []
-        await cursor.set_asleep(producer, True)
+        await snapshot_cursor.set_asleep(producer, True)
         assert await texts_of_one_emit() == [""]
-        await cursor.set_asleep(producer, False)
+        await snapshot_cursor.set_asleep(producer, False)
         assert await texts_of_one_emit() == []
 
 
@@ -400,11 +402,11 @@ async def test_worker_may_relay(conn: Connection) -> None:
     routes = Routing({"t": Route("t", "c", frozenset(Channel))})
     async with acting_as(conn, "outbox_worker"):
         await event.emit(conn, "t", ["ann"])
-        assert await relay.peek(conn, routes)
-        batch = await relay.step(conn, routes)
+        assert await fan_out.peek(conn, routes)
+        batch = await fan_out.step(conn, routes)
         assert batch is not None
         assert batch.relayed == {"t": 1}
-        await cursor.set_asleep(conn, True)
+        await snapshot_cursor.set_asleep(conn, True)
         assert await rebase(conn) == 0
         await conn.execute("select outbox.forget('ann')")
 

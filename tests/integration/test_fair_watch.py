@@ -1,6 +1,6 @@
 """A worker as a process: who goes first and who gets how much, while the bot's rate is scarce."""
 
-from outbox.event import emit
+from outbox.event_log.event import emit
 from tests.integration.stage import Stage, payload, until_true
 
 NEWS, OFFERS, CODE = "application.accepted", "invitation.created", "payout.paid"

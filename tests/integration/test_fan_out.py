@@ -5,14 +5,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from outbox import cursor, relay
-from outbox.channel import Channel
-from outbox.database import Connection, connect
-from outbox.event import emit
-from outbox.proof import prove
-from outbox.recipient import Profile, save
-from outbox.relay import Batch
-from outbox.routing import Route, Routing
+from outbox.cursor import snapshot_cursor
+from outbox.database.connection import Connection, connect
+from outbox.delivery.channel import Channel
+from outbox.event_log.event import emit
+from outbox.person.recipient import Profile, save
+from outbox.proof.completeness import prove
+from outbox.relay import fan_out
+from outbox.relay.fan_out import Batch
+from outbox.relay.routing import Route, Routing
 from tests.integration.runs import standing
 
 BOTH = frozenset({Channel.TELEGRAM, Channel.INAPP})
@@ -34,8 +35,8 @@ LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 async def relay_all(conn: Connection) -> list[Batch]:
     """Relay until nothing is left to read; return the batches that held something."""
     batches = []
-    while await relay.peek(conn, ROUTES):
-        batch = await relay.step(conn, ROUTES)
+    while await fan_out.peek(conn, ROUTES):
+        batch = await fan_out.step(conn, ROUTES)
         assert batch is not None
         if batch.relayed:
             batches.append(batch)
@@ -204,12 +205,12 @@ async def waiting(conn: Connection) -> list[tuple[int, str, str]]:
 async def test_an_unknown_type_waits_and_is_counted(conn: Connection) -> None:
     """An event without a route is counted as unrouted, becomes nothing yet, and is not lost."""
     event = await emit(conn, "weather.changed", ["anna"])
-    batch = await relay.step(conn, ROUTES)
+    batch = await fan_out.step(conn, ROUTES)
     assert batch is not None
     assert (batch.unrouted, batch.relayed) == (1, {})
     assert await waiting(conn) == [(event, "weather.changed", "unrouted")]
     assert await deliveries(conn) == []
-    assert not await relay.peek(conn, ROUTES)
+    assert not await fan_out.peek(conn, ROUTES)
     proof = await prove(conn, LONG_AGO)
     assert (proof.holds, proof.unrouted, proof.waiting, proof.discarded) == (True, 1, 1, 0)
 
@@ -223,14 +224,14 @@ async def test_an_unknown_type_is_fanned_out_when_the_catalog_has_it(conn: Conne
     await relay_all(conn)
     learned = Routing({**ROUTES, "weather.changed": Route("weather.changed", "weather", BOTH)})
 
-    assert await relay.peek(conn, learned)
-    batch = await relay.step(conn, learned)
+    assert await fan_out.peek(conn, learned)
+    batch = await fan_out.step(conn, learned)
     assert batch is not None
     assert batch.relayed == {"weather.changed": 3}
     assert [event for event, _ in await inbox(conn, "anna")] == [meanwhile, *early]
     assert [event for event, *_ in await deliveries(conn)] == [meanwhile, *early]
     assert await waiting(conn) == []
-    assert not await relay.peek(conn, learned)
+    assert not await fan_out.peek(conn, learned)
     proof = await prove(conn, LONG_AGO)
     assert (proof.holds, proof.unrouted, proof.waiting) == (True, 0, 0)
 
@@ -242,13 +243,13 @@ async def test_what_was_unknown_and_is_for_later_waits_for_its_time(conn: Connec
     await relay_all(conn)
     assert await waiting(conn) == [(event, "weather.changed", "unrouted")]
     learned = Routing({"weather.changed": Route("weather.changed", "weather", BOTH)})
-    batch = await relay.step(conn, learned)
+    batch = await fan_out.step(conn, learned)
     assert batch is not None
     assert (batch.scheduled, batch.relayed) == (1, {})
     assert await waiting(conn) == [(event, "weather.changed", "scheduled")]
-    assert not await relay.peek(conn, learned)
+    assert not await fan_out.peek(conn, learned)
     await conn.execute("update outbox.waiting set due_at = now() where reason = 'scheduled'")
-    await relay.step(conn, learned)
+    await fan_out.step(conn, learned)
     assert await inbox(conn, "anna") == [(event, 1)]
 
 
@@ -260,11 +261,11 @@ async def test_what_is_due_and_no_longer_known_waits_for_its_type(conn: Connecti
     await conn.execute("update outbox.event set deliver_at = now()")
     await conn.execute("update outbox.waiting set due_at = now()")
     without = Routing({name: route for name, route in ROUTES.items() if name != "order.hint"})
-    batch = await relay.step(conn, without)
+    batch = await fan_out.step(conn, without)
     assert batch is not None
     assert (batch.unrouted, batch.relayed) == (1, {})
     assert await waiting(conn) == [(event, "order.hint", "unrouted")]
-    assert not await relay.peek(conn, without)
+    assert not await fan_out.peek(conn, without)
     await relay_all(conn)
     assert await inbox(conn, "anna") == [(event, 1)]
 
@@ -274,7 +275,7 @@ async def test_types_that_are_learned_come_in_pieces(conn: Connection) -> None:
     ids = [await emit(conn, type_, ["anna"]) for type_ in ("a.b", "b.c", "a.b", "b.c", "a.b")]
     await relay_all(conn)
     learned = Routing({name: Route(name, "c", BOTH) for name in ("a.b", "b.c")})
-    batches = [await relay.step(conn, learned, 2) for _ in range(3)]
+    batches = [await fan_out.step(conn, learned, 2) for _ in range(3)]
     assert [sum(batch.relayed.values()) for batch in batches if batch] == [2, 2, 1]
     assert [event for event, _ in await inbox(conn, "anna")] == ids
 
@@ -293,7 +294,7 @@ async def test_an_event_for_ten_thousand(conn: Connection) -> None:
 
 async def test_a_batch_is_bounded_by_its_rows(conn: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
     """A batch takes as many events as its bound of recipients allows, and the rest in the next."""
-    monkeypatch.setattr(relay, "PAIRS", 10)
+    monkeypatch.setattr(fan_out, "PAIRS", 10)
     for _ in range(5):
         await emit(conn, "order.hint", ["anna", "boris", "clara", "dina"])
     assert [batch.notifications for batch in await relay_all(conn)] == [8, 8, 4]
@@ -302,7 +303,7 @@ async def test_a_batch_is_bounded_by_its_rows(conn: Connection, monkeypatch: pyt
 
 async def test_one_event_is_never_split(conn: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
     """An event with more recipients than a batch's bound is a batch of its own, and order holds."""
-    monkeypatch.setattr(relay, "PAIRS", 2)
+    monkeypatch.setattr(fan_out, "PAIRS", 2)
     first = await emit(conn, "order.hint", ["anna"])
     second = await emit(conn, "order.hint", ["anna", "boris", "clara"])
     third = await emit(conn, "order.hint", ["anna"])
@@ -314,8 +315,8 @@ async def test_a_batch_is_bounded_by_its_events(conn: Connection) -> None:
     """A batch holds no more events than were asked for and says that there are more."""
     for _ in range(3):
         await emit(conn, "order.hint", ["anna"])
-    first = await relay.step(conn, ROUTES, 2)
-    second = await relay.step(conn, ROUTES, 2)
+    first = await fan_out.step(conn, ROUTES, 2)
+    second = await fan_out.step(conn, ROUTES, 2)
     assert first is not None
     assert second is not None
     assert (first.relayed, first.more) == ({"order.hint": 2}, True)
@@ -327,8 +328,8 @@ async def test_only_one_relay_at_a_time(conn: Connection, database_url: str) -> 
     await emit(conn, "order.hint", ["anna"])
     other = await connect(database_url)
     async with other.transaction():
-        assert await cursor.lock(other) is not None
-        assert await relay.step(conn, ROUTES) is None
+        assert await snapshot_cursor.lock(other) is not None
+        assert await fan_out.step(conn, ROUTES) is None
     await other.close()
     assert len(await relay_all(conn)) == 1
 
@@ -421,7 +422,7 @@ async def test_scheduled_events_come_in_the_order_of_their_times(conn: Connectio
 
 async def test_scheduled_events_are_bounded_by_rows_too(conn: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
     """Scheduled events that become due together share the batch's bound of recipients."""
-    monkeypatch.setattr(relay, "PAIRS", 10)
+    monkeypatch.setattr(fan_out, "PAIRS", 10)
     later = await conn.fetchval("select now() + interval '1 hour'")
     for _ in range(5):
         await emit(conn, "order.hint", ["anna", "boris", "clara", "dina"], deliver_at=later)

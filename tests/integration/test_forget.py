@@ -6,16 +6,23 @@ from datetime import UTC, datetime, timedelta
 import asyncpg
 import pytest
 
-from outbox import binding, event, lane, preference, proof, recipient, record, relay, update
-from outbox.channel import Channel
-from outbox.database import Connection
-from outbox.decision import Decision
-from outbox.delivery import State
-from outbox.outcome import Delivered, Reason, Reject
-from outbox.preference import Quiet
-from outbox.recipient import Profile
-from outbox.record import Finish
-from outbox.routing import Route, Routing
+from outbox import binding
+from outbox.database.connection import Connection
+from outbox.delivery.channel import Channel
+from outbox.delivery.decision import Decision
+from outbox.delivery.outcome import Delivered, Reason, Reject
+from outbox.delivery.state import State
+from outbox.event_log import event
+from outbox.lane import lane_claim
+from outbox.link import telegram_update
+from outbox.person import preference, recipient
+from outbox.person.preference import Quiet
+from outbox.person.recipient import Profile
+from outbox.proof import completeness
+from outbox.recording import record
+from outbox.recording.record import Finish
+from outbox.relay import fan_out
+from outbox.relay.routing import Route, Routing
 
 ID, NAME, CHAT = "person-4711", "Ottilie Wunderlich", 778_899_001_122
 OLD_CHAT = 778_899_001_133
@@ -53,7 +60,7 @@ async def choose(conn: Connection) -> None:
     await preference.set_zone(conn, ID, "Europe/Vienna")
     await binding.request(conn, ID)
     for number, chat_id in enumerate((OLD_CHAT, CHAT, 5)):
-        assert await update.first(conn, 1, number, chat_id)
+        assert await telegram_update.first(conn, 1, number, chat_id)
 
 
 async def live(conn: Connection) -> None:
@@ -68,12 +75,12 @@ async def live(conn: Connection) -> None:
     await event.emit(conn, "t.muted", [ID], {"to": NAME})
     await event.emit(conn, "t", [ID], {"to": NAME}, deliver_at=datetime.now(UTC) + timedelta(days=1))
     await event.emit(conn, "t.unknown", [ID], {"to": NAME})
-    await relay.step(conn, ROUTES)
+    await fan_out.step(conn, ROUTES)
     for outcome, decision in (
         (Delivered(99), Decision(State.SENT, 1)),
         (Reject(Reason.BAD_REQUEST), Decision(State.DEAD, 1, Reason.BAD_REQUEST)),
     ):
-        claimed = [one for one in await lane.claim(conn, Channel.TELEGRAM, 10) if one.recipient == ID]
+        claimed = [one for one in await lane_claim.claim(conn, Channel.TELEGRAM, 10) if one.recipient == ID]
         await record.record(conn, [Finish(one, outcome, decision) for one in claimed])
     await conn.execute("update outbox.notification set read_at = now() where event_id = 1")
     edited = "insert into outbox.live_message select id, 'k', $2, 99 from outbox.lane where recipient = $1"
@@ -99,11 +106,11 @@ async def test_nothing_of_the_person_is_left(conn: Connection) -> None:
         "outbox.inbox",
         "outbox.notification",
     }, "the person was not everywhere"
-    before = await proof.prove(conn, LONG_AGO)
+    before = await completeness.prove(conn, LONG_AGO)
     await conn.execute("select outbox.forget($1)", ID)
 
     assert await search(conn, *words) == set()
-    after = await proof.prove(conn, LONG_AGO)
+    after = await completeness.prove(conn, LONG_AGO)
     assert after.holds
     assert after.gaps == []
     assert (after.events, after.expected, after.waiting) == (before.events, before.expected, before.waiting)
@@ -114,9 +121,9 @@ async def test_the_proof_holds_when_the_rest_is_relayed(conn: Connection) -> Non
     await live(conn)
     await conn.execute("select outbox.forget($1)", ID)
     await conn.execute("update outbox.waiting set due_at = now() where reason = 'scheduled'")
-    await relay.step(conn, ROUTES)
+    await fan_out.step(conn, ROUTES)
 
-    found = await proof.prove(conn, LONG_AGO)
+    found = await completeness.prove(conn, LONG_AGO)
     assert found.holds
     assert (found.waiting, found.unrouted) == (1, 1)
     assert await search(conn, ID, NAME, str(CHAT)) == set()
@@ -134,15 +141,15 @@ async def test_what_was_waiting_is_not_sent(conn: Connection) -> None:
         "select state, reason from outbox.delivery where channel = 'telegram' and reason = 'forgotten'"
     )
     assert [tuple(row) for row in waiting] == [("skipped", "forgotten")]
-    assert {one.recipient for one in await lane.claim(conn, Channel.TELEGRAM, 10)} <= {"bob"}
+    assert {one.recipient for one in await lane_claim.claim(conn, Channel.TELEGRAM, 10)} <= {"bob"}
 
 
 async def test_an_attempt_under_way_records_nothing(conn: Connection) -> None:
     """What comes of an attempt that was under way when the person was forgotten is not written."""
     await recipient.save(conn, [Profile(ID, NAME, chat_id=CHAT)])
     await event.emit(conn, "t", [ID], {"to": NAME})
-    await relay.step(conn, ROUTES)
-    claimed = await lane.claim(conn, Channel.TELEGRAM, 10)
+    await fan_out.step(conn, ROUTES)
+    claimed = await lane_claim.claim(conn, Channel.TELEGRAM, 10)
     await conn.execute("select outbox.forget($1)", ID)
     recorded = await record.record(conn, [Finish(one, Delivered(99), Decision(State.SENT, 1)) for one in claimed])
 
@@ -171,12 +178,12 @@ async def test_the_same_id_can_come_back(conn: Connection) -> None:
     await recipient.save(conn, [Profile(ID, NAME, chat_id=CHAT)])
     await event.emit(conn, "t", [ID], {"to": NAME})
     # the first batch holds what was emitted before
-    await relay.step(conn, ROUTES)
+    await fan_out.step(conn, ROUTES)
 
     assert await conn.fetchval("select unread from outbox.inbox where recipient = $1", ID) == 1
     await conn.execute("select outbox.forget($1)", ID)
     assert await search(conn, ID, NAME, str(CHAT)) == set()
-    assert (await proof.prove(conn, LONG_AGO)).holds
+    assert (await completeness.prove(conn, LONG_AGO)).holds
 
 
 async def test_who_is_unknown_changes_nothing(conn: Connection) -> None:

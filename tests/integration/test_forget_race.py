@@ -4,10 +4,16 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from inapp import reading
-from outbox import cursor, event, forgotten, lane, link, preference, proof, relay
-from outbox.channel import Channel
-from outbox.database import Connection, Pool
-from outbox.link import How
+from outbox.cursor import snapshot_cursor
+from outbox.database.connection import Connection, Pool
+from outbox.delivery.channel import Channel
+from outbox.event_log import event
+from outbox.lane import lane_claim
+from outbox.link import chat_link
+from outbox.link.chat_link import How
+from outbox.person import forgotten, preference
+from outbox.proof import completeness
+from outbox.relay import fan_out as relay
 from tests.integration.test_forget import ID, LONG_AGO, ROUTES
 from tests.integration.test_lane import blocked
 
@@ -37,8 +43,8 @@ async def choose(conn: Connection) -> None:
 
 async def connect(conn: Connection) -> None:
     """Link a chat to the person, and then to another."""
-    await link.connect(conn, ID, CHAT, How.IMPORT)
-    await link.connect(conn, "bob", CHAT, How.IMPORT)
+    await chat_link.connect(conn, ID, CHAT, How.IMPORT)
+    await chat_link.connect(conn, "bob", CHAT, How.IMPORT)
 
 
 async def forget_by_sql(conn: Connection) -> None:
@@ -64,7 +70,7 @@ async def test_nobody_waits_for_another_in_a_circle(conn: Connection, pool: Pool
     # what the last window held, and what was written meanwhile
     await fan_out(conn)
     await fan_out(conn)
-    found = await proof.prove(conn, LONG_AGO)
+    found = await completeness.prove(conn, LONG_AGO)
     assert found.holds
     # who loses a chat is told by an event of our own, which is in no route here
     assert found.events - found.unrouted == ROUNDS
@@ -77,15 +83,15 @@ async def test_nobody_waits_for_another_in_a_circle(conn: Connection, pool: Pool
 
 async def test_whoever_waits_for_the_relay_holds_no_lane(conn: Connection, pool: Pool) -> None:
     """The command waits until the relay has ended, which may write to the person meanwhile; it counts all of that."""
-    await link.connect(conn, ID, CHAT, How.IMPORT)
+    await chat_link.connect(conn, ID, CHAT, How.IMPORT)
     for _ in range(2):
         await emit(conn)
     await fan_out(conn)
-    assert [one.recipient for one in await lane.claim(conn, Channel.TELEGRAM, 1)] == [ID]
+    assert [one.recipient for one in await lane_claim.claim(conn, Channel.TELEGRAM, 1)] == [ID]
     await emit(conn)
     async with pool.acquire() as other:
         async with conn.transaction():
-            await cursor.lock(conn)
+            await snapshot_cursor.lock(conn)
             forgetting = asyncio.create_task(forgotten.forget(other, ID))
             await blocked(conn, forgetting)
             await fan_out(conn)

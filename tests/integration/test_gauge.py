@@ -4,11 +4,12 @@ from datetime import timedelta
 
 import pytest
 
-from outbox import backlog, count, gauge, lane, size
-from outbox.channel import Channel
-from outbox.database import Connection, connect
-from outbox.event import emit
-from outbox.gauge import Gauge
+from outbox.database.connection import Connection, connect
+from outbox.delivery.channel import Channel
+from outbox.event_log.event import emit
+from outbox.lane import lane_claim
+from outbox.monitoring import backlog, gauge, open_count, table_size
+from outbox.monitoring.gauge import Gauge
 from tests.integration.runs import put_in_runs
 from tests.integration.stage import PATIENCE_S
 from tests.integration.test_fan_out import link, relay_all
@@ -24,13 +25,13 @@ from generate_series($2::integer, $3::integer) n
 """
 
 
-IN_TIME = count.WITHIN
+IN_TIME = open_count.WITHIN
 
 
 @pytest.fixture(autouse=True)
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give nothing up because the machine is slow."""
-    for module in (count, size):
+    for module in (open_count, table_size):
         monkeypatch.setattr(module, "WITHIN", timedelta(seconds=PATIENCE_S))
 
 
@@ -50,7 +51,7 @@ async def test_few_are_counted(conn: Connection) -> None:
     await link(conn, people)
     await emit(conn, "login.code", people)
     await relay_all(conn)
-    await lane.claim(conn, Channel.TELEGRAM, 1)
+    await lane_claim.claim(conn, Channel.TELEGRAM, 1)
     await conn.execute(
         "update outbox.delivery set state = s.state, reason = 'internal', settled_at = now() - interval '5 hours'"
         " from (values ('boris', 'dead'), ('clara', 'unknown'), ('dina', 'sent')) s (recipient, state)"
@@ -105,19 +106,19 @@ async def test_what_is_being_sent_is_counted_beside_an_estimate(
     conn: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However much waits, what is being sent is counted."""
-    monkeypatch.setattr(count, "MOST", 3)
+    monkeypatch.setattr(open_count, "MOST", 3)
     people = ["anna", "boris", "clara", "dina", "egor"]
     await link(conn, people)
     await emit(conn, "login.code", people)
     await relay_all(conn)
-    await lane.claim(conn, Channel.TELEGRAM, 2)
+    await lane_claim.claim(conn, Channel.TELEGRAM, 2)
     seen = await gauge.look(conn, Gauge(), NOW)
     assert (seen.deliveries, seen.estimated) == ({"telegram": {"pending": 3, "sending": 2}}, ["pending"])
 
 
 async def test_many_that_are_stuck_are_estimated(conn: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
     """Beyond what is counted dead letters and unknown outcomes are estimated; what waits beside them is counted."""
-    monkeypatch.setattr(count, "MOST", 1_000)
+    monkeypatch.setattr(open_count, "MOST", 1_000)
     await conn.execute(BORN, "dead", 1, 5_000)
     await conn.execute(BORN, "unknown", 5_001, 7_000)
     await conn.execute(BORN, "pending", 7_001, 7_002)
@@ -135,7 +136,7 @@ async def test_what_would_take_too_long_is_as_it_was(
     conn: Connection, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Counts that PostgreSQL does not answer in time stay as they were, and the rest is looked at."""
-    monkeypatch.setattr(count, "WITHIN", IN_TIME)
+    monkeypatch.setattr(open_count, "WITHIN", IN_TIME)
     await emit(conn, "login.code", ["anna"])
     await conn.execute("update outbox.event set created_at = now() - interval '1 hour'")
     before = Gauge(deliveries={"telegram": {"pending": 7}}, oldest_dead={"telegram": 8.0}, measured_at=NOW)

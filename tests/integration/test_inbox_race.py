@@ -4,10 +4,11 @@ import asyncio
 import random
 from dataclasses import dataclass, field
 
-from inapp import drift
-from inapp.drift import START, Counted
-from outbox import event, relay
-from outbox.database import Connection, Pool
+from inapp import unread_drift
+from inapp.unread_drift import START, Counted
+from outbox.database.connection import Connection, Pool
+from outbox.event_log import event
+from outbox.relay import fan_out
 from tests.integration.api_stage import ApiStage
 from tests.integration.inboxes import ROUTES, assert_explained, notify
 from tests.integration.stage import TYPE, payload
@@ -85,7 +86,7 @@ async def relay_on(pool: Pool, done: asyncio.Event) -> int:
     async with pool.acquire() as conn:
         while True:
             last = done.is_set()
-            batch = await relay.step(conn, ROUTES, limit=5)
+            batch = await fan_out.step(conn, ROUTES, limit=5)
             assert batch is not None
             written += batch.notifications
             if last and not batch.relayed and not batch.more:
@@ -112,7 +113,7 @@ async def test_counters_are_right_whoever_reads_while_others_write(api: ApiStage
     done.set()
     came = 2 * len(PEOPLE) + await relaying
     assert [actor.back for actor in actors] == [[]] * ACTORS
-    assert await drift.page(conn, START, 1000) == Counted(0, None)
+    assert await unread_drift.page(conn, START, 1000) == Counted(0, None)
     await assert_explained(conn)
     read = sum(actor.read for actor in actors)
     assert (await conn.fetchval("select sum(unread) from outbox.inbox"), read > 0) == (came - read, True)

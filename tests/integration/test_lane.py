@@ -8,15 +8,16 @@ from typing import Any
 
 import pytest
 
-from outbox import lane, record, run
-from outbox.channel import Channel
-from outbox.database import Connection, connect
-from outbox.decision import Policy, decide
-from outbox.event import emit
-from outbox.lane import Claimed
-from outbox.link import LinkState
-from outbox.outcome import Delivered, Outcome, Reason, Reject, Retry, Snooze, Unknown
-from outbox.record import Finish
+from outbox.database.connection import Connection, connect
+from outbox.delivery.channel import Channel
+from outbox.delivery.decision import Policy, decide
+from outbox.delivery.outcome import Delivered, Outcome, Reason, Reject, Retry, Snooze, Unknown
+from outbox.event_log.event import emit
+from outbox.lane import lane_claim, run
+from outbox.lane.lane_claim import Claimed
+from outbox.link.chat_state import LinkState
+from outbox.recording import record
+from outbox.recording.record import Finish
 from tests.integration.runs import due_longer, end_leases, standing, states
 from tests.integration.stage import PATIENCE_S
 from tests.integration.test_fan_out import link, relay_all
@@ -43,12 +44,12 @@ async def queue(conn: Connection, recipients: Iterable[str], each: int = 1) -> N
     await relay_all(conn)
 
 
-async def claim(conn: Connection, limit: int = 100, *, lease: timedelta = lane.LEASE) -> list[Claimed]:
+async def claim(conn: Connection, limit: int = 100, *, lease: timedelta = lane_claim.LEASE) -> list[Claimed]:
     """Claim Telegram lanes."""
-    return await lane.claim(conn, Channel.TELEGRAM, limit, lease=lease)
+    return await lane_claim.claim(conn, Channel.TELEGRAM, limit, lease=lease)
 
 
-async def claim_one(conn: Connection, *, lease: timedelta = lane.LEASE) -> Claimed:
+async def claim_one(conn: Connection, *, lease: timedelta = lane_claim.LEASE) -> Claimed:
     """Claim the only lane that is due."""
     (claimed,) = await claim(conn, lease=lease)
     return claimed

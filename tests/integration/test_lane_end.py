@@ -1,11 +1,12 @@
 """Ends of attempts: what they leave in lane, delivery, attempt and link."""
 
-from outbox import digest, record
-from outbox.database import Connection
-from outbox.decision import Policy
-from outbox.event import emit
-from outbox.link import LinkState
-from outbox.outcome import Delivered, Reason, Reject, Retry, Snooze
+from outbox.database.connection import Connection
+from outbox.delivery.decision import Policy
+from outbox.delivery.outcome import Delivered, Reason, Reject, Retry, Snooze
+from outbox.event_log.event import emit
+from outbox.lane import digest
+from outbox.link.chat_state import LinkState
+from outbox.recording import record
 from tests.integration.runs import STATES, lose, standing, states
 from tests.integration.test_fan_out import relay_all
 from tests.integration.test_lane import HOUR, OVER, claim, claim_one, end, ended, queue

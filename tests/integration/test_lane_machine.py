@@ -13,19 +13,23 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
 from hypothesis.stateful import run_state_machine_as_test as run_machine
 
-from outbox import digest, lane, operator_action, record, relay, run
-from outbox import link as link_
-from outbox.channel import Channel
-from outbox.database import Connection
-from outbox.decision import Policy
-from outbox.event import emit
-from outbox.lane import Claimed
-from outbox.link import LinkState, Refusal
-from outbox.operator_action import Action
-from outbox.outcome import Delivered, Reason, Reject, Retry
-from outbox.proof import prove
-from outbox.prune import Ages, cutoff, prune
-from outbox.stuck import Filter
+from outbox.database.connection import Connection
+from outbox.delivery.channel import Channel
+from outbox.delivery.decision import Policy
+from outbox.delivery.outcome import Delivered, Reason, Reject, Retry
+from outbox.event_log.event import emit
+from outbox.lane import digest, lane_claim, run
+from outbox.lane.lane_claim import Claimed
+from outbox.link import chat_link
+from outbox.link.chat_link import Refusal
+from outbox.link.chat_state import LinkState
+from outbox.operator import operator_action
+from outbox.operator.operator_action import Action
+from outbox.operator.stuck import Filter
+from outbox.proof.completeness import prove
+from outbox.prune.event_prune import Ages, cutoff, prune
+from outbox.recording import record
+from outbox.relay import fan_out
 from tests.conftest import TEMPLATE
 from tests.integration.lane_model import (
     CLEAN,
@@ -42,7 +46,7 @@ from tests.integration.lane_model import (
 )
 from tests.integration.test_fan_out import ROUTES, relay_all
 from tests.integration.test_fan_out import link as link_all
-from workers.engine import Postgres
+from workers.embedded.engine import Postgres
 
 TYPES = ["order.paid", "login.code", "pay.code", "pay.code", "news.weekly", "weather.changed"]
 PEOPLE = ["anna", "boris", "clara"]
@@ -143,7 +147,7 @@ class LaneMachine(RuleBasedStateMachine):
     @rule(limit=st.integers(1, 3))
     def relay(self, limit: int) -> None:
         """Relay a batch."""
-        self.run(relay.step(self.conn, ROUTES, limit))
+        self.run(fan_out.step(self.conn, ROUTES, limit))
 
     @rule(target=claims, limit=st.integers(1, 3), folds=st.booleans())
     def claim(self, limit: int, folds: bool) -> Any:  # noqa: FBT001 (drawn)
@@ -151,7 +155,7 @@ class LaneMachine(RuleBasedStateMachine):
         return multiple(*self._claim(limit, folds=folds))
 
     def _claim(self, limit: int, *, folds: bool) -> list[Attempted]:
-        claimed = self.run(lane.claim(self.conn, Channel.TELEGRAM, limit))
+        claimed = self.run(lane_claim.claim(self.conn, Channel.TELEGRAM, limit))
         assert self.run(self.conn.fetch(OUT_OF_ORDER, [one.delivery_id for one in claimed])) == []
         return [self._fold(one) if folds else (one,) for one in claimed]
 
@@ -239,9 +243,9 @@ class LaneMachine(RuleBasedStateMachine):
     def change_mind(self, who: str, state: LinkState, on: bool) -> None:  # noqa: FBT001 (drawn)
         """Let a person block or unblock the bot, and switch a category off or on."""
         if state is LinkState.ACTIVE:
-            self.run(link_.clear(self.conn, [who]))
+            self.run(chat_link.clear(self.conn, [who]))
         else:
-            self.run(link_.refuse(self.conn, [Refusal(who, state, state)]))
+            self.run(chat_link.refuse(self.conn, [Refusal(who, state, state)]))
         self.run(self.conn.execute(CHOOSE, who, on))
 
     @rule(who=st.sampled_from(LINKED), stays=st.sampled_from([False, False, True]))
@@ -305,10 +309,10 @@ class LaneMachine(RuleBasedStateMachine):
         waiting = await self.conn.fetchval(OPEN)
         for _ in range(waiting):
             await self.conn.execute(SOON)
-            claimed = await lane.claim(self.conn, Channel.TELEGRAM, 100)
+            claimed = await lane_claim.claim(self.conn, Channel.TELEGRAM, 100)
             await record.record(self.conn, [finish(one, Ending(Delivered()), hold) for one in claimed])
         assert await self.conn.fetchval(OPEN) == 0
-        assert not await lane.unfinished(self.conn)
+        assert not await lane_claim.unfinished(self.conn)
         proof = await prove(self.conn, LONG_AGO)
         assert (proof.holds, proof.waiting - proof.unrouted, proof.events) == (True, 0, self.emitted), proof
 
@@ -351,7 +355,7 @@ async def test_what_comes_back_leaves_a_lane_urgent(conn: Connection) -> None:
     for kind, ending in (("login.code", DEAD), ("pay.code", FAILED)):
         await emit(conn, kind, ["anna"])
         await relay_all(conn)
-        (claimed,) = await lane.claim(conn, Channel.TELEGRAM, 1)
+        (claimed,) = await lane_claim.claim(conn, Channel.TELEGRAM, 1)
         await operator_action.carry_out(conn, await operator_action.plan(conn, Action.REPLAY, Filter()), "olga")
         await record.record(conn, [finish(claimed, ending, Policy())])
     assert await conn.fetch(FAULTS) == []
@@ -363,7 +367,7 @@ async def test_a_claim_that_has_ended_takes_nothing_along(conn: Connection) -> N
     for _ in range(2):
         await emit(conn, "login.code", ["anna"])
     await relay_all(conn)
-    (claimed,) = await lane.claim(conn, Channel.TELEGRAM, 1)
+    (claimed,) = await lane_claim.claim(conn, Channel.TELEGRAM, 1)
     following = await digest.following(conn, claimed, LISTED, 3, 3)
     await record.record(conn, [finish(claimed, DEAD, Policy())])
     assert len(following) == 1

@@ -5,12 +5,13 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from outbox import digest, due, lane, relay, waiting, wake_up
-from outbox.channel import Channel
-from outbox.database import Connection, Pool, connect
-from outbox.event import emit
-from outbox.lane import Claimed
-from outbox.outcome import Delivered, Reason
+from outbox.database.connection import Connection, Pool, connect
+from outbox.delivery.channel import Channel
+from outbox.delivery.outcome import Delivered, Reason
+from outbox.event_log.event import emit
+from outbox.lane import digest, due, lane_claim, lane_skip, lane_wake
+from outbox.lane.lane_claim import Claimed
+from outbox.relay import fan_out
 from tests.integration.runs import due_longer, standing, states
 from tests.integration.stage import PATIENCE_S
 from tests.integration.test_fan_out import ROUTES, link, relay_all
@@ -75,7 +76,7 @@ async def test_an_event_added_while_its_lane_goes_idle(conn: Connection, other: 
         await transaction.start()
         assert await end(conn, last, Delivered())
         assert await standing(conn) == "idle"
-        adding = asyncio.create_task(relay.step(other, ROUTES))
+        adding = asyncio.create_task(fan_out.step(other, ROUTES))
         await blocked(conn, adding)
         await transaction.commit()
         await adding
@@ -90,7 +91,7 @@ async def test_a_lane_goes_idle_while_an_event_is_added(conn: Connection, other:
     async with asyncio.timeout(PATIENCE_S):
         transaction = conn.transaction()
         await transaction.start()
-        batch = await relay.step(conn, ROUTES)
+        batch = await fan_out.step(conn, ROUTES)
         assert batch is not None
         assert batch.deliveries == 1
         recording = asyncio.create_task(end(other, last, Delivered()))
@@ -121,9 +122,9 @@ async def test_a_claim_whose_head_is_gone_gives_the_lane_back(
 async def skip(conn: Connection) -> int:
     """Skip what waits for anna, as whoever ends her link does."""
     async with conn.transaction():
-        lanes = await waiting.lock_lanes(conn, Channel.TELEGRAM, ["anna"])
-        skipped = await waiting.skip(conn, dict.fromkeys(lanes.values(), Reason.NO_LINK))
-        await wake_up.requeue(conn, list(lanes.values()))
+        lanes = await lane_skip.lock_lanes(conn, Channel.TELEGRAM, ["anna"])
+        skipped = await lane_skip.skip(conn, dict.fromkeys(lanes.values(), Reason.NO_LINK))
+        await lane_wake.requeue(conn, list(lanes.values()))
     return skipped.total()
 
 
@@ -243,10 +244,10 @@ async def test_what_is_urgent_hurries_a_lane_among_others(conn: Connection) -> N
     await relay_all(conn)
     assert await hurried(conn)
     assert await conn.fetchval("select sum(cardinality(lanes)) from outbox.run") == 301
-    (first,) = await lane.claim_shares(conn, Channel.TELEGRAM, {}, urgent=5)
+    (first,) = await lane_claim.claim_shares(conn, Channel.TELEGRAM, {}, urgent=5)
     assert (first.recipient, first.type) == ("anna", "news.weekly")
     assert await end(conn, first, Delivered())
-    (second,) = await lane.claim_shares(conn, Channel.TELEGRAM, {}, urgent=5)
+    (second,) = await lane_claim.claim_shares(conn, Channel.TELEGRAM, {}, urgent=5)
     assert (second.recipient, second.type) == ("anna", "pay.code")
 
 
@@ -262,7 +263,7 @@ async def test_what_is_urgent_waits_for_an_end(conn: Connection, other: Connecti
         transaction = conn.transaction()
         await transaction.start()
         assert await end(conn, head, Delivered())
-        adding = asyncio.create_task(relay.step(other, ROUTES))
+        adding = asyncio.create_task(fan_out.step(other, ROUTES))
         await blocked(conn, adding)
         await transaction.commit()
         await adding
@@ -280,7 +281,7 @@ async def test_an_end_learns_what_is_urgent(conn: Connection, other: Connection)
     async with asyncio.timeout(PATIENCE_S):
         transaction = conn.transaction()
         await transaction.start()
-        await relay.step(conn, ROUTES)
+        await fan_out.step(conn, ROUTES)
         recording = asyncio.create_task(end(other, head, Delivered()))
         await blocked(conn, recording)
         await transaction.commit()
@@ -299,7 +300,7 @@ async def test_what_is_urgent_waits_for_a_claim(conn: Connection, other: Connect
         transaction = conn.transaction()
         await transaction.start()
         head = await claim_one(conn)
-        adding = asyncio.create_task(relay.step(other, ROUTES))
+        adding = asyncio.create_task(fan_out.step(other, ROUTES))
         await blocked(conn, adding)
         await transaction.commit()
         await adding
@@ -316,6 +317,6 @@ async def test_a_claim_while_a_lane_is_hurried(conn: Connection, other: Connecti
     await relay_all(conn)
     await emit(conn, "pay.code", ["anna"])
     async with asyncio.timeout(PATIENCE_S), other.transaction():
-        await relay.step(other, ROUTES)
+        await fan_out.step(other, ROUTES)
         assert [one.recipient for one in await claim(conn)] == ["boris"]
     assert [(one.recipient, one.urgent) for one in await claim(conn)] == [("anna", True)]

@@ -4,13 +4,14 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from outbox import due, lane, record
-from outbox.channel import Channel
-from outbox.database import Connection, Pool
-from outbox.lane import Claimed
-from outbox.outcome import Delivered
-from outbox.recipient import Profile, save
-from outbox.rotation import Rotation
+from outbox.database.connection import Connection, Pool
+from outbox.delivery.channel import Channel
+from outbox.delivery.outcome import Delivered
+from outbox.lane import due, lane_claim
+from outbox.lane.lane_claim import Claimed
+from outbox.lane.rotation import Rotation
+from outbox.person.recipient import Profile, save
+from outbox.recording import record
 from tests.integration.runs import hurry
 from tests.integration.stage import PATIENCE_S
 from tests.integration.test_lane import claim, claim_one, end, ended
@@ -45,7 +46,7 @@ async def fill(conn: Connection, sizes: Mapping[str, int]) -> None:
 async def step(conn: Connection, rotation: Rotation, budget: int) -> list[Claimed]:
     """Claim and deliver as the worker does."""
     seen = await due.look(conn, Channel.TELEGRAM, 10)
-    claimed = await lane.claim_shares(conn, Channel.TELEGRAM, rotation.deal(seen.types, budget))
+    claimed = await lane_claim.claim_shares(conn, Channel.TELEGRAM, rotation.deal(seen.types, budget))
     await record.record(conn, [ended(one, Delivered()) for one in claimed])
     return claimed
 
@@ -93,15 +94,15 @@ async def test_a_share_takes_those_due_longest(conn: Connection) -> None:
         "select h.lane_id as id from outbox.run r cross join unnest(r.lanes) with ordinality h (lane_id, place)"
         " order by r.due_at, h.place limit 5"
     )
-    claimed = await lane.claim_shares(conn, Channel.TELEGRAM, {"news": 5, "weather": 5})
+    claimed = await lane_claim.claim_shares(conn, Channel.TELEGRAM, {"news": 5, "weather": 5})
     assert {one.lane_id for one in claimed} == {row["id"] for row in oldest}
 
 
 async def test_no_share_claims_nothing(conn: Connection) -> None:
     """Without a share and without urgent budget nothing is claimed."""
     await fill(conn, {"news": 2})
-    assert await lane.claim_shares(conn, Channel.TELEGRAM, {}) == []
-    assert await lane.claim_shares(conn, Channel.TELEGRAM, {"news": 0}) == []
+    assert await lane_claim.claim_shares(conn, Channel.TELEGRAM, {}) == []
+    assert await lane_claim.claim_shares(conn, Channel.TELEGRAM, {"news": 0}) == []
 
 
 async def test_a_lane_goes_on_as_its_next_type(conn: Connection) -> None:
@@ -148,7 +149,7 @@ async def test_four_claimers_share_types_and_lanes(conn: Connection, pool: Pool)
             got: list[Claimed] = []
             while (seen := await due.look(mine, Channel.TELEGRAM, 7)).wait is not None:
                 shares = rotation.deal(seen.types, 5)
-                got += await lane.claim_shares(mine, Channel.TELEGRAM, shares, urgent=min(2, seen.urgent))
+                got += await lane_claim.claim_shares(mine, Channel.TELEGRAM, shares, urgent=min(2, seen.urgent))
             return got
 
     async with asyncio.timeout(PATIENCE_S):

@@ -2,11 +2,13 @@
 
 from datetime import timedelta
 
-from outbox import ledger, proof, relay
-from outbox.channel import Channel
-from outbox.database import Connection
-from outbox.event import emit
-from outbox.routing import Route, Routing
+from outbox.database.connection import Connection
+from outbox.delivery.channel import Channel
+from outbox.event_log.event import emit
+from outbox.proof import completeness
+from outbox.prune import relay_ledger
+from outbox.relay import fan_out
+from outbox.relay.routing import Route, Routing
 from tests.integration.test_fan_out import ROUTES, set_back
 from tests.integration.test_proof import LONG_AGO
 
@@ -19,7 +21,7 @@ async def relay_each(conn: Connection, count: int, routes: Routing = ROUTES) -> 
     """Relay events one by one, as they come at a slow pace."""
     for _ in range(count):
         await emit(conn, "order.hint", ["anna"])
-        await relay.step(conn, routes)
+        await fan_out.step(conn, routes)
 
 
 async def batches(conn: Connection) -> list[tuple[int, str]]:
@@ -36,19 +38,19 @@ async def test_what_was_relayed_in_a_minute_becomes_one_row(conn: Connection) ->
     low = await conn.fetchval("select low::text from outbox.cursor")
     await relay_each(conn, 70)
     await conn.execute(AGE, SECOND)
-    await ledger.shrink(conn)
+    await relay_ledger.shrink(conn)
     assert await batches(conn) == [(59, "{[1,60)}"), (11, "{[60,71)}")]
-    found = await proof.prove(conn, LONG_AGO)
+    found = await completeness.prove(conn, LONG_AGO)
     assert (found.holds, found.expected) == (True, 70)
     await set_back(conn, low)
-    await relay.step(conn, ROUTES)
+    await fan_out.step(conn, ROUTES)
     assert await conn.fetchval("select count(*) from outbox.notification") == 70
 
 
 async def test_the_newest_hour_stays_as_it_was(conn: Connection) -> None:
     """What was relayed lately keeps its exact time."""
     await relay_each(conn, 5)
-    await ledger.shrink(conn)
+    await relay_ledger.shrink(conn)
     assert len(await batches(conn)) == 5
 
 
@@ -57,9 +59,9 @@ async def test_other_routes_are_another_row(conn: Connection) -> None:
     await relay_each(conn, 3)
     await relay_each(conn, 2, OTHERS)
     await conn.execute(AGE, SECOND)
-    await ledger.shrink(conn)
+    await relay_ledger.shrink(conn)
     assert await batches(conn) == [(3, "{[1,4)}"), (2, "{[4,6)}")]
-    assert (await proof.prove(conn, LONG_AGO)).expected == 3 + 2 * 2
+    assert (await completeness.prove(conn, LONG_AGO)).expected == 3 + 2 * 2
 
 
 async def test_routes_go_that_nothing_was_relayed_by(conn: Connection) -> None:
@@ -68,7 +70,7 @@ async def test_routes_go_that_nothing_was_relayed_by(conn: Connection) -> None:
     await relay_each(conn, 1, OTHERS)
     await conn.execute("update outbox.route set created_at = now() - interval '2 days'")
     await conn.execute("delete from outbox.batch where routing = $1", ROUTES.id)
-    await ledger.shrink(conn)
+    await relay_ledger.shrink(conn)
     kept = await conn.fetch("select distinct routing from outbox.route")
     assert [row["routing"] for row in kept] == [OTHERS.id]
     await relay_each(conn, 1)

@@ -4,10 +4,12 @@ from datetime import timedelta
 
 import pytest
 
-from outbox import link, recipient
-from outbox.database import Connection
-from outbox.link import How, LinkState, Refusal
-from outbox.recipient import Profile
+from outbox.database.connection import Connection
+from outbox.link import chat_link
+from outbox.link.chat_link import How, Refusal
+from outbox.link.chat_state import LinkState
+from outbox.person import recipient
+from outbox.person.recipient import Profile
 
 HOUR = timedelta(hours=1)
 NOT_FOUND = Refusal("anna", "chat_not_found", LinkState.UNREACHABLE, after=HOUR)
@@ -36,92 +38,92 @@ async def pass_by(conn: Connection, time: timedelta) -> None:
 
 async def test_a_block_is_believed_at_once(conn: Connection) -> None:
     """Who blocks the bot is not written to any more, and the other person's link stays."""
-    assert await link.refuse(conn, [BLOCKED]) == {"anna": LinkState.BLOCKED}
+    assert await chat_link.refuse(conn, [BLOCKED]) == {"anna": LinkState.BLOCKED}
     assert (await state(conn), await state(conn, "boris")) == ("blocked", "active")
 
 
 async def test_one_chat_not_found_is_not_believed(conn: Connection) -> None:
     """A wrong token makes storms of them: the first one changes nothing, nor does a second one soon after."""
     for _ in range(2):
-        assert await link.refuse(conn, [NOT_FOUND]) == {}
+        assert await chat_link.refuse(conn, [NOT_FOUND]) == {}
     assert await state(conn) == "active"
 
 
 async def test_two_an_hour_apart_are_believed(conn: Connection) -> None:
     """The same an hour later makes the link unreachable."""
-    await link.refuse(conn, [NOT_FOUND])
+    await chat_link.refuse(conn, [NOT_FOUND])
     await pass_by(conn, HOUR)
-    assert await link.refuse(conn, [NOT_FOUND]) == {"anna": LinkState.UNREACHABLE}
+    assert await chat_link.refuse(conn, [NOT_FOUND]) == {"anna": LinkState.UNREACHABLE}
     assert await state(conn) == "unreachable"
 
 
 async def test_a_message_between_them_counts(conn: Connection) -> None:
     """A chat that has taken a message since is known again."""
-    await link.refuse(conn, [NOT_FOUND])
+    await chat_link.refuse(conn, [NOT_FOUND])
     await pass_by(conn, HOUR)
-    await link.clear(conn, ["anna"])
-    assert await link.refuse(conn, [NOT_FOUND]) == {}
+    await chat_link.clear(conn, ["anna"])
+    assert await chat_link.refuse(conn, [NOT_FOUND]) == {}
     assert await state(conn) == "active"
 
 
 async def test_another_fault_between_them_counts(conn: Connection) -> None:
     """A day of nothing but unnamed 403 is broken by any other refusal."""
-    await link.refuse(conn, [FORBIDDEN])
+    await chat_link.refuse(conn, [FORBIDDEN])
     await pass_by(conn, 23 * HOUR)
-    await link.refuse(conn, [NOT_FOUND])
-    await link.refuse(conn, [FORBIDDEN])
+    await chat_link.refuse(conn, [NOT_FOUND])
+    await chat_link.refuse(conn, [FORBIDDEN])
     await pass_by(conn, 2 * HOUR)
-    assert await link.refuse(conn, [FORBIDDEN]) == {}
+    assert await chat_link.refuse(conn, [FORBIDDEN]) == {}
     await pass_by(conn, 22 * HOUR)
-    assert await link.refuse(conn, [FORBIDDEN]) == {"anna": LinkState.SUSPENDED}
+    assert await chat_link.refuse(conn, [FORBIDDEN]) == {"anna": LinkState.SUSPENDED}
 
 
 async def test_two_different_403_are_two_different_things(conn: Connection) -> None:
     """`can't send messages` flaps and never unlinks by itself; `blocked` does at once."""
-    assert await link.refuse(conn, [FORBIDDEN]) == {}
+    assert await chat_link.refuse(conn, [FORBIDDEN]) == {}
     assert await state(conn) == "active"
-    assert await link.refuse(conn, [BLOCKED]) == {"anna": LinkState.BLOCKED}
+    assert await chat_link.refuse(conn, [BLOCKED]) == {"anna": LinkState.BLOCKED}
 
 
 async def test_a_message_that_arrives_opens_a_closed_link(conn: Connection) -> None:
     """What a replayed message shows is believed as well."""
-    await link.refuse(conn, [BLOCKED])
-    await link.clear(conn, ["anna"])
+    await chat_link.refuse(conn, [BLOCKED])
+    await chat_link.clear(conn, ["anna"])
     assert await state(conn) == "active"
 
 
 async def test_what_was_believed_lately_is_taken_back(conn: Connection) -> None:
     """A restore opens the links that were closed within its time, and no older ones."""
-    await link.refuse(conn, [BLOCKED])
+    await chat_link.refuse(conn, [BLOCKED])
     await pass_by(conn, HOUR)
-    await link.refuse(conn, [Refusal("boris", "unreachable", LinkState.UNREACHABLE)])
-    assert await link.restore(conn, timedelta(minutes=5)) == 1
+    await chat_link.refuse(conn, [Refusal("boris", "unreachable", LinkState.UNREACHABLE)])
+    assert await chat_link.restore(conn, timedelta(minutes=5)) == 1
     assert (await state(conn), await state(conn, "boris")) == ("blocked", "active")
 
 
 async def test_a_link_that_has_ended_is_left_alone(conn: Connection) -> None:
     """A refusal says nothing about a link that is not there any more."""
     await conn.execute("update outbox.telegram_link set unlinked_at = now() where recipient = 'anna'")
-    assert await link.refuse(conn, [BLOCKED]) == {}
+    assert await chat_link.refuse(conn, [BLOCKED]) == {}
 
 
 async def changes(conn: Connection, who: str = "anna") -> list[str]:
     """List what the audit says has become of somebody's links by sends."""
-    return [one.change for one in await link.audit(conn, who) if one.how == How.SEND]
+    return [one.change for one in await chat_link.audit(conn, who) if one.how == How.SEND]
 
 
 async def test_only_a_change_is_audited(conn: Connection) -> None:
     """Refusals and successes that change no state leave no row in the audit; each change leaves one."""
-    await link.clear(conn, ["anna", "boris"])
-    await link.refuse(conn, [NOT_FOUND])
+    await chat_link.clear(conn, ["anna", "boris"])
+    await chat_link.refuse(conn, [NOT_FOUND])
     assert await changes(conn) == []
     for _ in range(2):
-        await link.refuse(conn, [BLOCKED])
-    await link.refuse(conn, [Refusal("anna", "no_rights", LinkState.SUSPENDED)])
+        await chat_link.refuse(conn, [BLOCKED])
+    await chat_link.refuse(conn, [Refusal("anna", "no_rights", LinkState.SUSPENDED)])
     for _ in range(2):
-        await link.clear(conn, ["anna", "boris"])
-    await link.refuse(conn, [BLOCKED])
-    await link.restore(conn, HOUR)
+        await chat_link.clear(conn, ["anna", "boris"])
+    await chat_link.refuse(conn, [BLOCKED])
+    await chat_link.restore(conn, HOUR)
     assert await changes(conn) == ["blocked", "suspended", "active", "blocked", "active"]
     assert await changes(conn, "boris") == []
 
@@ -129,7 +131,7 @@ async def test_only_a_change_is_audited(conn: Connection) -> None:
 async def test_a_chat_that_moves_is_audited(conn: Connection) -> None:
     """A new chat id is noted once, and whoever had it is displaced and told."""
     for _ in range(2):
-        await link.migrate(conn, {"anna": 2})
+        await chat_link.migrate(conn, {"anna": 2})
     assert (await changes(conn), await changes(conn, "boris")) == (["migrated"], ["displaced"])
     told = await conn.fetch("select type, recipients from outbox.event")
     assert [tuple(row) for row in told] == [("vestnik.chat_displaced", ["boris"])]

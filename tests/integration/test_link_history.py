@@ -5,17 +5,19 @@ from datetime import datetime
 
 import pytest
 
-from outbox import binding, link, link_history
-from outbox.database import Connection
-from outbox.link import How
+from outbox import binding
+from outbox.database.connection import Connection
+from outbox.link import chat_link
+from outbox.link.chat_link import How
+from outbox.prune import link_history
 
 
 async def ended(conn: Connection, who: str, chat_id: int) -> None:
     """Link a chat and end that."""
-    await link.connect(conn, who, chat_id, How.IMPORT)
-    found = await link.of_recipient(conn, who)
+    await chat_link.connect(conn, who, chat_id, How.IMPORT)
+    found = await chat_link.of_recipient(conn, who)
     assert found is not None
-    assert await link.disconnect(conn, found, How.COMMAND, operator="olga")
+    assert await chat_link.disconnect(conn, found, How.COMMAND, operator="olga")
 
 
 async def now(conn: Connection) -> datetime:
@@ -45,15 +47,15 @@ async def test_what_has_ended_goes_with_its_audit(conn: Connection, page: int, m
         await ended(conn, "anna", chat_id)
     before = await now(conn)
     await ended(conn, "anna", 4)
-    await link.connect(conn, "anna", 5, How.IMPORT)
-    await link.connect(conn, "boris", 6, How.IMPORT)
+    await chat_link.connect(conn, "anna", 5, How.IMPORT)
+    await chat_link.connect(conn, "boris", 6, How.IMPORT)
     assert await rows(conn) == (6, 10)
 
     assert await total(link_history.prune_links(conn, before, dry_run=True)) == 3
     assert await rows(conn) == (6, 10)
     assert await total(link_history.prune_links(conn, before)) == 3
     assert await rows(conn) == (3, 4)
-    found = await link.of_recipient(conn, "anna")
+    found = await chat_link.of_recipient(conn, "anna")
     assert found is not None
     assert found.chat_id == 5
 

@@ -7,11 +7,14 @@ from collections.abc import Awaitable, Callable
 import asyncpg
 import pytest
 
-from outbox import link, recipient, waiting, wake_up
-from outbox.channel import Channel
-from outbox.database import Connection, Pool, connect
-from outbox.link import How, LinkState, Refusal, Wanted
-from outbox.recipient import Profile
+from outbox.database.connection import Connection, Pool, connect
+from outbox.delivery.channel import Channel
+from outbox.lane import lane_skip, lane_wake
+from outbox.link import chat_link
+from outbox.link.chat_link import How, Refusal, Wanted
+from outbox.link.chat_state import LinkState
+from outbox.person import recipient
+from outbox.person.recipient import Profile
 from tests.integration.test_lane import blocked
 
 RACES = {
@@ -24,7 +27,7 @@ RACES = {
 
 async def held(conn: Connection) -> list[tuple[str, int]]:
     """List the links that hold."""
-    return [(one.recipient, one.chat_id) for one in await link.list_links(conn)]
+    return [(one.recipient, one.chat_id) for one in await chat_link.list_links(conn)]
 
 
 @pytest.mark.parametrize("began", ["with links", "without links"])
@@ -42,11 +45,11 @@ async def test_two_at_once(
     await other.fetchval("select now()")
 
     async def link_second() -> None:
-        await link.connect(other, *second, How.START)
+        await chat_link.connect(other, *second, How.START)
         await older.commit()
 
     async with conn.transaction():
-        await link.connect(conn, *first, How.START)
+        await chat_link.connect(conn, *first, How.START)
         task = asyncio.create_task(link_second())
         await blocked(conn, task)
     await task
@@ -64,11 +67,11 @@ async def test_a_record_that_is_under_way_goes_first(conn: Connection, database_
     )
     other = await connect(database_url)
     async with conn.transaction():
-        await waiting.lock_lanes(conn, Channel.TELEGRAM, ["anna", "boris"])
-        task = asyncio.create_task(link.connect_all(other, [Wanted("anna", 1), Wanted("boris", 2)], How.IMPORT))
+        await lane_skip.lock_lanes(conn, Channel.TELEGRAM, ["anna", "boris"])
+        task = asyncio.create_task(chat_link.connect_all(other, [Wanted("anna", 1), Wanted("boris", 2)], How.IMPORT))
         await blocked(conn, task)
         for who in ("boris", "anna"):
-            await link.refuse(conn, [Refusal(who, "blocked", LinkState.BLOCKED)])
+            await chat_link.refuse(conn, [Refusal(who, "blocked", LinkState.BLOCKED)])
     assert [one.renewed for one in await task] == [True, True]
     await other.close()
 
@@ -78,8 +81,8 @@ async def test_a_chat_moves_into_a_place_that_was_just_taken(conn: Connection, d
     await recipient.save(conn, [Profile("anna", chat_id=-1)])
     other = await connect(database_url)
     async with conn.transaction():
-        await link.connect(conn, "boris", -1001, How.COMMAND)
-        task = asyncio.create_task(link.migrate(other, {"anna": -1001}))
+        await chat_link.connect(conn, "boris", -1001, How.COMMAND)
+        task = asyncio.create_task(chat_link.migrate(other, {"anna": -1001}))
         await blocked(conn, task)
     await task
     await other.close()
@@ -91,8 +94,8 @@ async def test_a_link_to_a_chat_that_was_just_moved(conn: Connection, database_u
     await recipient.save(conn, [Profile("anna", chat_id=-1)])
     other = await connect(database_url)
     async with conn.transaction():
-        await link.migrate(conn, {"anna": -1001})
-        task = asyncio.create_task(link.connect(other, "boris", -1001, How.COMMAND))
+        await chat_link.migrate(conn, {"anna": -1001})
+        task = asyncio.create_task(chat_link.connect(other, "boris", -1001, How.COMMAND))
         await blocked(conn, task)
     assert (await task).displaced_recipient == "anna"
     await other.close()
@@ -126,7 +129,7 @@ async def test_a_storm_of_everything(conn: Connection, pool: Pool) -> None:
 
 
 async def _link(conn: Connection, who: str, chat: int) -> None:
-    await link.connect(conn, who, chat, How.START)
+    await chat_link.connect(conn, who, chat, How.START)
 
 
 async def _import(conn: Connection, who: str, chat: int) -> None:
@@ -134,25 +137,25 @@ async def _import(conn: Connection, who: str, chat: int) -> None:
 
 
 async def _unlink(conn: Connection, who: str, _chat: int) -> None:
-    found = await link.of_recipient(conn, who)
+    found = await chat_link.of_recipient(conn, who)
     if found is not None:
-        await link.disconnect(conn, found, How.STOP)
+        await chat_link.disconnect(conn, found, How.STOP)
 
 
 async def _block(conn: Connection, _who: str, chat: int) -> None:
-    await link.closed(conn, chat, LinkState.BLOCKED, await conn.fetchval("select now() + interval '1 second'"))
-    await link.opened(conn, chat, await conn.fetchval("select now() + interval '2 seconds'"))
+    await chat_link.closed(conn, chat, LinkState.BLOCKED, await conn.fetchval("select now() + interval '1 second'"))
+    await chat_link.opened(conn, chat, await conn.fetchval("select now() + interval '2 seconds'"))
 
 
 async def _send(conn: Connection, who: str, _chat: int) -> None:
-    lanes = await waiting.lock_lanes(conn, Channel.TELEGRAM, [who])
-    await link.refuse(conn, [Refusal(who, "blocked", LinkState.BLOCKED)])
-    await wake_up.requeue(conn, list(lanes.values()))
+    lanes = await lane_skip.lock_lanes(conn, Channel.TELEGRAM, [who])
+    await chat_link.refuse(conn, [Refusal(who, "blocked", LinkState.BLOCKED)])
+    await lane_wake.requeue(conn, list(lanes.values()))
 
 
 async def _move(conn: Connection, who: str, chat: int) -> None:
-    await waiting.lock_lanes(conn, Channel.TELEGRAM, [who])
-    await link.migrate(conn, {who: chat})
+    await lane_skip.lock_lanes(conn, Channel.TELEGRAM, [who])
+    await chat_link.migrate(conn, {who: chat})
 
 
 async def test_the_indexes_hold_what_the_code_promises(conn: Connection) -> None:

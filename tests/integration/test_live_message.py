@@ -4,18 +4,20 @@ from datetime import timedelta
 
 import pytest
 
-from outbox import lane, live_message, record
-from outbox.channel import Channel
-from outbox.event import emit
-from outbox.live_message import LiveMessage
-from outbox.outcome import Retry
+from outbox.delivery.channel import Channel
+from outbox.delivery.outcome import Retry
+from outbox.event_log.event import emit
+from outbox.lane import lane_claim
+from outbox.recording import live_message, record
+from outbox.recording.live_message import LiveMessage
 from tests.integration.gathering import ALONE, SECRET, STATUS, relay_all, rows, shown, with_catalog
 from tests.integration.stage import Stage
 from tests.integration.test_deliver import run
-from workers.attempt import attempt
-from workers.maintain import maintain_slice, settle
-from workers.parts import Parts
-from workers.slice import Slice
+from workers.delivery.attempt import attempt
+from workers.delivery.expired_lease import settle
+from workers.slices.maintain import maintain_slice
+from workers.slices.time_slice import Slice
+from workers.wiring.worker_parts import Parts
 
 GONE = "Bad Request: message to edit not found"
 
@@ -201,7 +203,7 @@ async def test_a_worker_that_dies_over_an_edit_leaves_an_unknown(stage: Stage, p
     await say(stage, parts, 1, type_=SECRET)
     await emit(stage.conn, SECRET, ["anna"], {"number": 2, "key": "17"})
     await relay_all(stage, parts)
-    assert len(await lane.claim(stage.conn, Channel.TELEGRAM, 1, lease=timedelta(0))) == 1
+    assert len(await lane_claim.claim(stage.conn, Channel.TELEGRAM, 1, lease=timedelta(0))) == 1
     assert await settle(parts, stage.conn) == 1
     assert (await rows(stage))[1] == ("unknown", "worker_lost", 1, None)
 
@@ -249,7 +251,7 @@ async def test_the_end_of_a_lost_lease_remembers_nothing(stage: Stage, parts: Pa
     """Only what is recorded can be edited."""
     await emit(stage.conn, STATUS, ["anna"], {"number": 1, "key": "17"})
     await relay_all(stage, parts)
-    [claimed] = await lane.claim(stage.conn, Channel.TELEGRAM, 1)
+    [claimed] = await lane_claim.claim(stage.conn, Channel.TELEGRAM, 1)
     finishes = await attempt(parts, claimed)
     assert finishes[0].live == LiveMessage(claimed.lane_id, "open:job/17", 1, 1)
     await stage.conn.execute("update outbox.run set id = default where lease_until is not null")
@@ -288,8 +290,8 @@ async def test_without_postgresql_a_second_message_goes(
     await say(stage, parts, 1)
     await emit(stage.conn, STATUS, ["anna"], {"number": 2, "key": "17"})
     await relay_all(stage, parts)
-    [claimed] = await lane.claim(stage.conn, Channel.TELEGRAM, 1)
-    monkeypatch.setattr("workers.post.LOOK_WITHIN_S", 0.0)
+    [claimed] = await lane_claim.claim(stage.conn, Channel.TELEGRAM, 1)
+    monkeypatch.setattr("workers.delivery.outgoing.LOOK_WITHIN_S", 0.0)
     [end] = await attempt(parts, claimed)
     await record.record(stage.conn, [end])
     assert not isinstance(end.outcome, Retry)

@@ -8,19 +8,21 @@ from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 
 from health import Sample
-from outbox import event, recipient, relay
-from outbox.database import Connection
-from outbox.recipient import Profile
+from outbox.database.connection import Connection
+from outbox.event_log import event
+from outbox.person import recipient
+from outbox.person.recipient import Profile
+from outbox.relay import fan_out
 from telegram.bot import keyboard
 from tests.integration.api_stage import ApiStage
 from tests.integration.bot_stage import BORIS, BotStage
 from tests.integration.inboxes import ROUTES
 from tests.integration.stage import Stage, payload
 from tests.integration.test_deliver import run
-from workers.bot import Bot
-from workers.parts import Parts
-from workers.relay import relay_slice
-from workers.slice import Slice
+from workers.pacing.backpressure import Bot
+from workers.slices.relay import relay_slice
+from workers.slices.time_slice import Slice
+from workers.wiring.worker_parts import Parts
 
 TYPE = "application.accepted"
 """A type of the sample catalog."""
@@ -201,7 +203,7 @@ def said(lines: Lines) -> list[tuple[object, ...]]:
 async def waiting(stage: Stage, person: str) -> None:
     """Let a message wait for a person who has a chat."""
     await event.emit(stage.conn, TYPE, [person], payload(1))
-    await relay.step(stage.conn, ROUTES)
+    await fan_out.step(stage.conn, ROUTES)
 
 
 def update(**what: object) -> dict[str, object]:
@@ -289,7 +291,7 @@ async def test_what_a_choice_over_http_skips_is_told(api: ApiStage, conn: Connec
     """Switching off a category, and unlinking, have a line of what waited and will not come any more."""
     await recipient.save(conn, [Profile("anna", chat_id=1), Profile("boris", chat_id=2)])
     await event.emit(conn, TYPE, ["anna", "boris"], payload(1))
-    await relay.step(conn, ROUTES)
+    await fan_out.step(conn, ROUTES)
     off = {"categories": [{"category": "jobs", "channels": {"telegram": False}}]}
     with capture_logs(processors=[merge_contextvars]) as lines:
         await api.put("/api/preferences", "anna", json=off, headers={"x-request-id": "r-1"})

@@ -8,12 +8,12 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from outbox import migration, shape
-from outbox.database import Connection, connect
+from outbox.database.connection import Connection, connect
 from outbox.error import MigrationError
-from outbox.migration import NO_TRANSACTION, Standing
+from outbox.schema import migration, shape
+from outbox.schema.migration import NO_TRANSACTION, Standing
 from tests.integration.stage import PATIENCE_S, PROJECT
-from workers.engine import Postgres
+from workers.embedded.engine import Postgres
 
 NAMES = [
     "0001_event",

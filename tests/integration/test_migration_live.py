@@ -9,10 +9,10 @@ from shutil import copy
 import asyncpg
 import pytest
 
-from outbox import lock_wait, migration, shape
-from outbox.database import Connection, connect
+from outbox.database.connection import Connection, connect
 from outbox.error import MigrationError
-from outbox.migration import BREAKING, NO_TRANSACTION
+from outbox.schema import lock_wait, migration, shape
+from outbox.schema.migration import BREAKING, NO_TRANSACTION
 from tests.integration.stage import PROJECT, until, until_true
 
 FILES = sorted((PROJECT / "outbox" / "migrations").glob("*.sql"))

@@ -3,12 +3,14 @@
 import asyncpg
 import pytest
 
-from outbox import migration, proof, relay
-from outbox.channel import Channel
-from outbox.database import Connection, connect
+from outbox.database.connection import Connection, connect
+from outbox.delivery.channel import Channel
 from outbox.error import MigrationError
-from outbox.event import emit
-from outbox.routing import Route, Routing
+from outbox.event_log.event import emit
+from outbox.proof import completeness
+from outbox.relay import fan_out
+from outbox.relay.routing import Route, Routing
+from outbox.schema import migration
 from tests.integration.test_proof import LONG_AGO
 
 # migrations refuse a pooler
@@ -97,7 +99,7 @@ async def test_everything_is_carried_over(old: Connection) -> None:
     assert {row["event_id"]: row["due_at"] for row in waiting} == later
     assert {row["reason"] for row in waiting} == {"scheduled"}
 
-    found = await proof.prove(old, LONG_AGO)
+    found = await completeness.prove(old, LONG_AGO)
     assert found.holds, found.gaps[:5]
     assert (found.expected, found.discarded) == (
         sum(len(row["channels"]) for row in ledger),
@@ -105,10 +107,10 @@ async def test_everything_is_carried_over(old: Connection) -> None:
     )
     assert found.waiting == 2_000 - len(ledger)
     new = await emit(old, "t", ["u1"])
-    while await relay.peek(old, ROUTES):
-        await relay.step(old, ROUTES)
+    while await fan_out.peek(old, ROUTES):
+        await fan_out.step(old, ROUTES)
     assert await old.fetchval("select count(*) from outbox.notification where event_id = $1", new) == 1
-    assert (await proof.prove(old, LONG_AGO)).holds
+    assert (await completeness.prove(old, LONG_AGO)).holds
 
 
 async def test_it_is_refused_while_an_earlier_version_runs(

@@ -5,11 +5,13 @@ from datetime import timedelta
 
 import pytest
 
-from outbox import lane, migration, record, run
-from outbox.channel import Channel
-from outbox.database import Connection, connect
-from outbox.decision import Policy
-from outbox.outcome import Delivered
+from outbox.database.connection import Connection, connect
+from outbox.delivery.channel import Channel
+from outbox.delivery.decision import Policy
+from outbox.delivery.outcome import Delivered
+from outbox.lane import lane_claim, run
+from outbox.recording import record
+from outbox.schema import migration
 from tests.integration.lane_model import FAULTS, LOST, Ending, finish
 from tests.integration.runs import lanes, standing, states
 
@@ -115,7 +117,7 @@ async def test_all_of_it_is_delivered_in_order(old: Connection) -> None:
         await record.record(old, [finish(one, Ending(Delivered(1)), Policy()) for one in taken])
     await old.execute("update outbox.lane set due_at = now() where due_at is not null")
     order: dict[str, list[int]] = {}
-    while claimed := await lane.claim(old, Channel.TELEGRAM, 10, lease=timedelta(minutes=1)):
+    while claimed := await lane_claim.claim(old, Channel.TELEGRAM, 10, lease=timedelta(minutes=1)):
         for one in claimed:
             order.setdefault(one.recipient, []).append(one.delivery_id)
         await record.record(old, [finish(one, Ending(Delivered(1)), Policy()) for one in claimed])
@@ -129,4 +131,4 @@ async def test_all_of_it_is_delivered_in_order(old: Connection) -> None:
         "is leased over nothing": [12],
     }
     assert {state for state, _ in await states(old)} == {"sent"}
-    assert not await lane.unfinished(old)
+    assert not await lane_claim.unfinished(old)

@@ -1,6 +1,6 @@
 """The mute button as people see it."""
 
-from outbox.event import emit
+from outbox.event_log.event import emit
 from tests.integration.stage import Stage, payload
 
 INVITATION = "invitation.created"

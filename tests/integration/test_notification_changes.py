@@ -6,10 +6,10 @@ import pytest
 
 from inapp import changes, render
 from inapp.notification import NEWEST
+from inapp.notification_text import NotificationText
 from inapp.reading import read_all, read_one
-from inapp.text import NotificationText
-from outbox.database import Connection
-from outbox.recipient import Profile, save
+from outbox.database.connection import Connection
+from outbox.person.recipient import Profile, save
 from tests.integration.inboxes import CATALOG, counted, ids, notify
 
 

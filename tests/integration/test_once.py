@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from inapp.text import render
-from outbox import event
-from outbox.catalog import load
+from inapp.notification_text import render
+from outbox.catalog.load import load
+from outbox.event_log import event
 from tests.integration.stage import MARKETPLACE, Stage, payload
-from workers.engine import free_port
-from workers.exit import Exit
-from workers.once import run_once
-from workers.parts import Parts
+from workers.embedded.engine import free_port
+from workers.process.exit_code import Exit
+from workers.wiring.worker_parts import Parts
+from workers.worker.once import run_once
 
 SECRET = "hunter2"
 INVITATION = "invitation.created"
@@ -51,7 +51,7 @@ async def test_it_delivers_all_that_is_due_and_ends(stage: Stage, tmp_path: Path
 
 async def test_it_lasts_as_long_as_anything_is_due(stage: Stage, parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
     """However long there is something to deliver, the run goes on: what breaks off a slice that hangs is not for it."""
-    monkeypatch.setattr("workers.queue.JOB_TIMEOUT", timedelta(seconds=0.2))
+    monkeypatch.setattr("workers.worker.arq_queue.JOB_TIMEOUT", timedelta(seconds=0.2))
     await stage.people({"anna": 11})
     await stage.order("POST", "faults", {"kind": "latency", "method": "sendMessage", "seconds": 0.3, "times": 3})
     for number in (1, 2, 3):

@@ -4,11 +4,12 @@ import asyncio
 import random
 from datetime import timedelta
 
-from outbox import lane, record
-from outbox.channel import Channel
-from outbox.database import Connection, Pool
-from outbox.decision import Policy
-from outbox.outcome import Delivered, Outcome, Reason, Reject, Retry, Snooze
+from outbox.database.connection import Connection, Pool
+from outbox.delivery.channel import Channel
+from outbox.delivery.decision import Policy
+from outbox.delivery.outcome import Delivered, Outcome, Reason, Reject, Retry, Snooze
+from outbox.lane import lane_claim
+from outbox.recording import record
 from tests.integration.stage import PATIENCE_S
 from tests.integration.test_fan_out import link, relay_all
 from tests.integration.test_lane import claim, ended, queue
@@ -45,7 +46,7 @@ async def work(pool: Pool, seed: int) -> None:
     """Claim and record until nothing is left."""
     chance = random.Random(seed)
     async with pool.acquire() as conn:
-        while await lane.unfinished(conn):
+        while await lane_claim.unfinished(conn):
             claimed = await claim(conn, 7)
             chance.shuffle(claimed)
             await record.record(conn, [ended(one, drawn(chance), POLICY) for one in claimed])
@@ -80,7 +81,7 @@ async def turns_of_the_big_lane(conn: Connection, others: int, limit: int, most:
     """Claim and deliver until the others are done; count the claims and those in which the big lane had a turn."""
     done = rounds = turns = 0
     while done < others and rounds < most:
-        claimed = await lane.claim(conn, Channel.TELEGRAM, limit)
+        claimed = await lane_claim.claim(conn, Channel.TELEGRAM, limit)
         await record.record(conn, [ended(one, Delivered()) for one in claimed])
         mine = sum(1 for one in claimed if one.recipient == "big")
         rounds, turns, done = rounds + 1, turns + mine, done + len(claimed) - mine

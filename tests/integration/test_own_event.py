@@ -9,19 +9,19 @@ import asyncpg
 import pytest
 
 from inapp import page
-from outbox import record
-from outbox.catalog import Catalog, load
-from outbox.database import Connection, connect
-from outbox.decision import Policy
-from outbox.outcome import Reason, Unknown
-from outbox.own_event import CHAT_REFUSED, DELIVERY_HELD, OwnEvent, chat_refused, delivery_held, emit_all
-from outbox.proof import prove
-from outbox.recipient import Profile, save
-from outbox.relay import peek, step
+from outbox.catalog.load import Catalog, load
+from outbox.database.connection import Connection, connect
+from outbox.delivery.decision import Policy
+from outbox.delivery.outcome import Reason, Unknown
+from outbox.event_log.own_event import CHAT_REFUSED, DELIVERY_HELD, OwnEvent, chat_refused, delivery_held, emit_all
+from outbox.person.recipient import Profile, save
+from outbox.proof.completeness import prove
+from outbox.recording import record
+from outbox.relay.fan_out import peek, step
 from tests.integration.runs import states
 from tests.integration.stage import MARKETPLACE, TYPE, Stage, until_true
 from tests.integration.test_lane import OVER, blocked, claim_one, ended, queue
-from workers.parts import routes_of
+from workers.wiring.worker_parts import routes_of
 
 NOON = datetime(2026, 11, 3, 12, tzinfo=UTC)
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)

@@ -13,7 +13,7 @@ from telegram.error import PaceUnavailableError
 from telegram.pace import Pacer
 from tests.integration.pacing import BOT, BURST, START, ZERO, Clock, paced, rested, seconds
 from tests.integration.stage import PATIENCE_S
-from workers.engine import free_port
+from workers.embedded.engine import free_port
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from telegram.error import PaceUnavailableError
 from telegram.pace import Budget
 from tests.integration.pacing import ZERO, Clock, paced, probing, proved, rested, seconds
 from tests.integration.stage import PATIENCE_S
-from workers.engine import free_port
+from workers.embedded.engine import free_port
 
 
 @pytest.fixture

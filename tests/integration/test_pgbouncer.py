@@ -11,19 +11,21 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 
-from outbox import event, migration, relay
-from outbox.channel import Channel
-from outbox.database import OUT_OF_REACH, Connection, connect, open_pool, refusal
+from outbox.database.connection import OUT_OF_REACH, Connection, connect, open_pool, refusal
+from outbox.database.pgbouncer import plain
+from outbox.database.pooler import Pooler as Kind
+from outbox.database.pooler import pooler_of
+from outbox.delivery.channel import Channel
 from outbox.error import MigrationError
-from outbox.pgbouncer import plain
-from outbox.pooler import Pooler as Kind
-from outbox.pooler import pooler_of
-from outbox.routing import Route, Routing
+from outbox.event_log import event
+from outbox.relay import fan_out
+from outbox.relay.routing import Route, Routing
+from outbox.schema import migration
 from tests.conftest import SETTINGS
 from tests.integration.stage import Stage, until_true
 from tests.pooler import PROGRAM, Pooler, pgbouncer
-from workers import engine
-from workers.engine import Postgres
+from workers.embedded import engine
+from workers.embedded.engine import Postgres
 
 PLANNER = "select current_setting(name) from unnest($1::text[]) with ordinality u (name, place) order by place"
 NAMES = ["jit", "enable_seqscan", "enable_hashjoin", "enable_mergejoin", "plan_cache_mode", "application_name"]
@@ -144,7 +146,7 @@ async def test_a_batch_of_the_relay_is_one_round_trip(direct_url: str, pooled_ur
             for _ in range(3):
                 await event.emit(conn, "t", ["ann"])
                 before = len(counted)
-                await relay.step(conn, ROUTES)
+                await fan_out.step(conn, ROUTES)
             trips.append(len(counted) - before)
             await conn.close()
     assert trips == [1, 3]

@@ -9,29 +9,17 @@ from typing import Any, NamedTuple
 import asyncpg
 import pytest
 
-from inapp import drift, notification, reading
-from outbox import (
-    backlog,
-    consumer,
-    count,
-    cursor,
-    digest,
-    due,
-    gauge,
-    lane,
-    link_state,
-    linking,
-    live_message,
-    prune,
-    record,
-    relay,
-    run,
-    sample,
-    waiting,
-)
-from outbox.database import connect
+from inapp import notification, reading, unread_drift
+from outbox.cursor import consumer, snapshot_cursor
+from outbox.database.connection import connect
+from outbox.lane import digest, due, lane_claim, lane_skip, run
+from outbox.link import link_state, linking
+from outbox.monitoring import backlog, count_estimate, gauge, open_count
+from outbox.prune import event_prune
+from outbox.recording import live_message, record
+from outbox.relay import fan_out
 from tests.conftest import TEMPLATE
-from workers.engine import Postgres
+from workers.embedded.engine import Postgres
 
 BIG = {
     "event",
@@ -116,7 +104,7 @@ class Hot(NamedTuple):
 LANES = f"'{{{','.join(str(number) for number in range(1, 301))}}}'"
 TOKENS = f"'{{{','.join(str(number % 100) for number in range(1, 301))}}}'"
 PEOPLE = f"'{{{','.join(f'u-{number}' for number in range(1, 301))}}}'"
-LOWS, HIGHS = sample.pieces(ROWS)
+LOWS, HIGHS = count_estimate.pieces(ROWS)
 PIECES = f"'{{{','.join(map(str, LOWS))}}}', '{{{','.join(map(str, HIGHS))}}}'"
 
 STATEMENTS = [
@@ -128,39 +116,39 @@ STATEMENTS = [
         " array_fill(null::bigint, array[300]), array_fill(1::real, array[300])",
         {"delivery_pkey"},
     ),
-    Hot("lock", lane.LOCK, LANES, {"lane_pkey"}),
+    Hot("lock", lane_claim.LOCK, LANES, {"lane_pkey"}),
     Hot(
         "pace",
-        lane.PACE,
+        lane_claim.PACE,
         f"{LANES}, array_fill(1::float8, array[300]), array_fill(3, array[300])",
         {"lane_pkey"},
     ),
     Hot("look", due.LOOK, f"'telegram', {MOST}, {due.RUNS}", {"run_queued", "lane_due"}, frozenset()),
-    Hot("unfinished", lane.UNFINISHED, "", {"run_pkey", "lane_due"}, frozenset({"run_pkey", "lane_due"})),
+    Hot("unfinished", lane_claim.UNFINISHED, "", {"run_pkey", "lane_due"}, frozenset({"run_pkey", "lane_due"})),
     Hot("lanes", backlog.LANES, "", {"lane_due", "run_queued"}, frozenset({"lane_due", "run_queued"})),
     Hot(
         "count open",
-        count.OPEN,
+        open_count.OPEN,
         f"{LIMIT}",
         {"run_pkey", "lane_due", "delivery_lane", "delivery_back", "delivery_pkey"},
         frozenset({"run_pkey", "lane_due"}),
     ),
-    Hot("count stuck", count.STUCK, f"{LIMIT}", {"delivery_stuck"}, frozenset({"delivery_stuck"})),
+    Hot("count stuck", open_count.STUCK, f"{LIMIT}", {"delivery_stuck"}, frozenset({"delivery_stuck"})),
     Hot(
         "count sending",
-        count.SENDING,
+        open_count.SENDING,
         f"{LIMIT}",
         {"run_leased", "delivery_lane", "delivery_pkey"},
         frozenset({"run_leased"}),
     ),
-    Hot("newest", sample.NEWEST, "", {"delivery_pkey"}, frozenset({"delivery_pkey"})),
-    Hot("sample", sample.SAMPLE, f"{PIECES}, {sample.ROWS}", {"delivery_pkey"}),
+    Hot("newest", count_estimate.NEWEST, "", {"delivery_pkey"}, frozenset({"delivery_pkey"})),
+    Hot("sample", count_estimate.SAMPLE, f"{PIECES}, {count_estimate.ROWS}", {"delivery_pkey"}),
     Hot("oldest due", gauge.OLDEST_DUE, "", {"run_queued", "lane_due"}, frozenset({"run_queued"})),
     Hot("lag", backlog.LAG, "", {"event_window", "cursor_pkey"}),
     Hot("take_ended", run.TAKE_ENDED, "500, interval '45 seconds'", {"run_leased", "run_pkey"}),
     Hot("load_sending", run.LOAD_SENDING, f"{LANES}, {LANES}, 100", {"delivery_pkey", "delivery_lane", "event_pkey"}),
-    Hot("lock open", waiting.LOCK_OPEN, LANES, {"lane_pkey", "delivery_lane", "delivery_back", "delivery_pkey"}),
-    Hot("skip", waiting.SKIP, f"{LANES}, 'blocked'", {"delivery_pkey", "run_leased"}, frozenset({"run_leased"})),
+    Hot("lock open", lane_skip.LOCK_OPEN, LANES, {"lane_pkey", "delivery_lane", "delivery_back", "delivery_pkey"}),
+    Hot("skip", lane_skip.SKIP, f"{LANES}, 'blocked'", {"delivery_pkey", "run_leased"}, frozenset({"run_leased"})),
     Hot(
         "following",
         digest.FOLLOWING,
@@ -170,10 +158,10 @@ STATEMENTS = [
     Hot("carry", digest.CARRY, f"1, 1, {LANES}", {"run_pkey", "delivery_pkey", "delivery_lane"}),
     Hot("live message", live_message.FIND, "1, 'key', 1, interval '1 day'", {"live_message_pkey"}),
     Hot("prune", live_message.PRUNE, f"1, 'key', {LIMIT}, interval '1 day'", {"live_message_pkey"}),
-    Hot("prune: page", prune.PAGE, f"1000, {LIMIT}, {prune.PAIRS}, now()", {"event_pkey"}),
+    Hot("prune: page", event_prune.PAGE, f"1000, {LIMIT}, {event_prune.PAIRS}, now()", {"event_pkey"}),
     Hot(
         "prune: judge",
-        prune.JUDGE,
+        event_prune.JUDGE,
         f"{LANES}, now(), now()",
         {
             "event_pkey",
@@ -185,20 +173,20 @@ STATEMENTS = [
     ),
     Hot(
         "prune: lock inboxes",
-        prune.LOCK_INBOXES,
+        event_prune.LOCK_INBOXES,
         LANES,
         {"event_pkey", "notification_pkey", "inbox_pkey"},
     ),
-    Hot("prune: lock events", prune.LOCK_EVENTS, LANES, {"event_pkey"}),
+    Hot("prune: lock events", event_prune.LOCK_EVENTS, LANES, {"event_pkey"}),
     Hot(
         "prune: notifications",
-        prune.REMOVE_NOTIFICATIONS,
+        event_prune.REMOVE_NOTIFICATIONS,
         LANES,
         {"event_pkey", "notification_pkey", "inbox_pkey"},
     ),
-    Hot("prune: deliveries", prune.REMOVE_DELIVERIES, LANES, {"delivery_event_id_lane_id_key"}),
-    Hot("prune: relayed", prune.REMOVE_RELAYED, LANES, {"batch_events"}),
-    Hot("prune: events", prune.REMOVE_EVENTS, LANES, {"event_pkey"}),
+    Hot("prune: deliveries", event_prune.REMOVE_DELIVERIES, LANES, {"delivery_event_id_lane_id_key"}),
+    Hot("prune: relayed", event_prune.REMOVE_RELAYED, LANES, {"batch_events"}),
+    Hot("prune: events", event_prune.REMOVE_EVENTS, LANES, {"event_pkey"}),
     Hot(
         "migrate",
         linking.MIGRATE,
@@ -212,10 +200,10 @@ STATEMENTS = [
         {"telegram_link_recipient", "telegram_link_pkey"},
     ),
     Hot("clear", link_state.CLEAR, PEOPLE, {"telegram_link_recipient", "telegram_link_pkey"}),
-    Hot("peek", cursor.PEEK, "'billing'", {"event_window", "cursor_pkey"}),
+    Hot("peek", snapshot_cursor.PEEK, "'billing'", {"event_window", "cursor_pkey"}),
     Hot(
         "relay: peek",
-        relay.PEEK,
+        fan_out.PEEK,
         "1",
         {"event_window", "cursor_pkey", "waiting_due", "waiting_unrouted", "route_pkey"},
         # for its first row
@@ -246,7 +234,7 @@ STATEMENTS = [
         f"'u-7', 1, {notification.LAST_ID}",
         {"inbox_pkey", "notification_pkey", "notification_unread"},
     ),
-    Hot("drift", drift.PAGE, f"'u-1', {LIMIT}", {"inbox_pkey", "notification_unread"}),
+    Hot("drift", unread_drift.PAGE, f"'u-1', {LIMIT}", {"inbox_pkey", "notification_unread"}),
 ]
 
 

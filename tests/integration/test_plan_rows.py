@@ -10,13 +10,13 @@ import pytest
 
 import inapp
 import outbox
-from outbox.database import Connection, connect
+from outbox.database.connection import Connection, connect
 from tests.conftest import TEMPLATE
 from tests.integration.plans.calls import CALLS, EXEMPT, Call, call
 from tests.integration.plans.statements import statements
 from tests.integration.plans.tables import BEGUN, BEYOND, BIG, FILL, ROWS, STATISTICS, STILL, multiples
 from tests.integration.plans.watch import UNWATCHED, WATCHED, Looked, Watch
-from workers.engine import Postgres
+from workers.embedded.engine import Postgres
 
 TIMES, A_FEW = 20, 100
 """How many rows a statement may look at: so many for each that it was asked for, and a few besides."""

@@ -5,20 +5,21 @@ from datetime import time, timedelta
 import pytest
 
 from inapp import page
-from outbox import event, preference, recipient
-from outbox.catalog import load
-from outbox.channel import Channel
-from outbox.database import Connection
-from outbox.event import emit
-from outbox.outcome import Reason, Snooze
-from outbox.preference import Preferences, Quiet
-from outbox.recipient import Profile
-from outbox.relay import step
+from outbox.catalog.load import load
+from outbox.database.connection import Connection
+from outbox.delivery.channel import Channel
+from outbox.delivery.outcome import Reason, Snooze
+from outbox.event_log import event
+from outbox.event_log.event import emit
+from outbox.person import preference, recipient
+from outbox.person.preference import Preferences, Quiet
+from outbox.person.recipient import Profile
+from outbox.relay.fan_out import step
 from tests.integration.runs import standing, states
 from tests.integration.stage import MARKETPLACE, TYPE, payload
 from tests.integration.test_fan_out import link, relay_all
 from tests.integration.test_lane import claim, claim_one, end, queue
-from workers.parts import routes_of
+from workers.wiring.worker_parts import routes_of
 
 NOTHING = Preferences(None, None, None, None, Quiet.OFF, time(22), time(8), frozenset())
 NIGHT = timedelta(hours=9)

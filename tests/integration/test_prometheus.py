@@ -7,15 +7,15 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from outbox.database import connect
+from outbox.database.connection import connect
 from tests import page
 from tests.integration.api_stage import SECRETS
 from tests.integration.prometheus import needs_prometheus, prometheus
 from tests.integration.stage import TYPE, Stage, until_true
 from tests.unit.promql import queries
 from tests.unit.promtool import promtool
-from workers.engine import free_port
-from workers.process import process
+from workers.embedded.child_process import process
+from workers.embedded.engine import free_port
 
 pytestmark = needs_prometheus
 

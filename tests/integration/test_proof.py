@@ -5,11 +5,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from outbox import event, lane, proof, relay
-from outbox.channel import Channel
-from outbox.database import Connection
-from outbox.proof import Gap
-from outbox.routing import Route, Routing
+from outbox.database.connection import Connection
+from outbox.delivery.channel import Channel
+from outbox.event_log import event
+from outbox.lane import lane_claim
+from outbox.proof import completeness
+from outbox.proof.completeness import Gap
+from outbox.relay import fan_out
+from outbox.relay.routing import Route, Routing
 
 ROUTES = Routing(
     {
@@ -26,20 +29,20 @@ async def event_id(conn: Connection) -> int:
     """Relay one event for ann, who has a chat, and bob, who has none, to both channels."""
     await conn.execute("insert into outbox.telegram_link (recipient, chat_id) values ('ann', 7)")
     id_ = await event.emit(conn, "both", ["ann", "bob"])
-    await relay.step(conn, ROUTES)
+    await fan_out.step(conn, ROUTES)
     return id_
 
 
 async def gaps(conn: Connection) -> list[Gap]:
     """Prove, hold the proof to its word, and list what it found."""
-    found = await proof.prove(conn, LONG_AGO)
+    found = await completeness.prove(conn, LONG_AGO)
     assert found.holds == (not found.gaps)
     return found.gaps
 
 
 async def test_an_empty_outbox_holds(conn: Connection) -> None:
     """Nothing adds up to nothing."""
-    found = await proof.prove(conn, LONG_AGO)
+    found = await completeness.prove(conn, LONG_AGO)
 
     assert (found.events, found.waiting, found.unrouted, found.expected, found.accounted) == (0, 0, 0, 0, 0)
     assert found.states == {}
@@ -51,9 +54,9 @@ async def test_everything_adds_up(conn: Connection, event_id: int) -> None:
     await conn.execute("insert into outbox.preference values ('ann', 'c', 'inapp', false)")
     assert await event.emit(conn, "inbox", ["ann", "bob", "eve"]) > event_id
     await event.emit(conn, "nobody knows", ["ann"])
-    await relay.step(conn, ROUTES)
+    await fan_out.step(conn, ROUTES)
 
-    found = await proof.prove(conn, LONG_AGO)
+    found = await completeness.prove(conn, LONG_AGO)
     assert (found.events, found.waiting, found.unrouted) == (3, 1, 1)
     assert found.expected == 2 * 2 + 3
     assert found.accounted == 2 * 2 + 3
@@ -64,9 +67,9 @@ async def test_everything_adds_up(conn: Connection, event_id: int) -> None:
 @pytest.mark.usefixtures("event_id")
 async def test_what_is_being_sent_counts_as_pending(conn: Connection) -> None:
     """A delivery that a worker holds is pending to the proof."""
-    assert len(await lane.claim(conn, Channel.TELEGRAM, 10)) == 1
+    assert len(await lane_claim.claim(conn, Channel.TELEGRAM, 10)) == 1
 
-    found = await proof.prove(conn, LONG_AGO)
+    found = await completeness.prove(conn, LONG_AGO)
     assert found.states["telegram"] == {"pending": 1, "skipped": 1}
     assert found.holds
 
@@ -79,7 +82,7 @@ async def test_every_end_of_a_delivery_counts(conn: Connection, state: str) -> N
         "update outbox.delivery set state = $1, reason = 'x', settled_at = now() where recipient = 'ann'", state
     )
 
-    found = await proof.prove(conn, LONG_AGO)
+    found = await completeness.prove(conn, LONG_AGO)
     assert Counter(found.states["telegram"]) == Counter([state, "skipped"])
     assert found.holds
 
@@ -88,7 +91,7 @@ async def test_events_ahead_of_the_cursor_wait(conn: Connection) -> None:
     """An event that is not relayed yet waits, and is no gap."""
     await event.emit(conn, "both", ["ann"])
 
-    found = await proof.prove(conn, LONG_AGO)
+    found = await completeness.prove(conn, LONG_AGO)
     assert (found.events, found.waiting, found.expected) == (1, 1, 0)
     assert found.holds
 
@@ -97,9 +100,9 @@ async def test_events_within_a_window_wait(conn: Connection) -> None:
     """Of a window that is half read the rest waits, and is no gap."""
     for _ in range(5):
         await event.emit(conn, "both", ["ann"])
-    await relay.step(conn, ROUTES, 2)
+    await fan_out.step(conn, ROUTES, 2)
 
-    found = await proof.prove(conn, LONG_AGO)
+    found = await completeness.prove(conn, LONG_AGO)
     assert (found.events, found.waiting, found.expected) == (5, 3, 4)
     assert found.holds
 
@@ -107,9 +110,9 @@ async def test_events_within_a_window_wait(conn: Connection) -> None:
 async def test_scheduled_events_wait(conn: Connection) -> None:
     """An event whose time has not come waits, and is no gap though the cursor has passed it."""
     await event.emit(conn, "both", ["ann"], deliver_at=datetime.now(UTC) + timedelta(days=1))
-    await relay.step(conn, ROUTES)
+    await fan_out.step(conn, ROUTES)
 
-    found = await proof.prove(conn, LONG_AGO)
+    found = await completeness.prove(conn, LONG_AGO)
     assert (found.events, found.waiting, found.expected) == (1, 1, 0)
     assert found.holds
 
@@ -119,9 +122,9 @@ async def test_since_leaves_out_what_was_before(conn: Connection, event_id: int)
     await conn.execute("delete from outbox.notification")
     since = await conn.fetchval("select clock_timestamp()")
     await event.emit(conn, "both", ["ann"])
-    await relay.step(conn, ROUTES)
+    await fan_out.step(conn, ROUTES)
 
-    found = await proof.prove(conn, since)
+    found = await completeness.prove(conn, since)
     assert (found.events, found.expected, found.accounted) == (1, 2, 2)
     assert found.holds
     assert {gap.event_id for gap in await gaps(conn)} == {event_id}
@@ -137,7 +140,7 @@ async def test_finds_a_lost_event(conn: Connection, event_id: int) -> None:
 async def test_finds_an_event_that_a_half_read_window_lost(conn: Connection) -> None:
     """An event that a half read window has passed without relaying it is lost."""
     ids = [await event.emit(conn, "inbox", ["ann"]) for _ in range(3)]
-    await relay.step(conn, ROUTES, 2)
+    await fan_out.step(conn, ROUTES, 2)
     await conn.execute("delete from outbox.notification where event_id = $1", ids[0])
     await conn.execute("update outbox.batch set events = events - int8multirange(int8range($1, $1, '[]'))", ids[0])
 
@@ -147,7 +150,7 @@ async def test_finds_an_event_that_a_half_read_window_lost(conn: Connection) -> 
 async def test_finds_a_scheduled_event_that_was_dropped(conn: Connection) -> None:
     """An event for later that is neither scheduled nor relayed is lost."""
     later = await event.emit(conn, "both", ["ann"], deliver_at=datetime.now(UTC) + timedelta(days=1))
-    await relay.step(conn, ROUTES)
+    await fan_out.step(conn, ROUTES)
     await conn.execute("delete from outbox.waiting")
 
     assert await gaps(conn) == [Gap("lost", later)]
@@ -214,6 +217,6 @@ async def test_finds_a_record_for_somebody_else(conn: Connection, event_id: int)
     """A notification for one whom the event was not for is listed, not only missing in the sum."""
     await conn.execute(INVENT, event_id, "eve")
 
-    found = await proof.prove(conn, LONG_AGO)
+    found = await completeness.prove(conn, LONG_AGO)
     assert not found.holds
     assert [(gap.event_id, gap.channel, gap.recipient) for gap in found.gaps] == [(event_id, "inapp", "eve")]

@@ -8,17 +8,22 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from inapp.reading import read_all
-from outbox import consumer, event, lane, operator_action, proof, record
-from outbox import prune as prune_
-from outbox.channel import Channel
-from outbox.database import OUT_OF_REACH, Connection, Pool, connect
-from outbox.decision import Policy
+from outbox.cursor import consumer
+from outbox.cursor.rebase import rebase
+from outbox.database.connection import OUT_OF_REACH, Connection, Pool, connect
+from outbox.delivery.channel import Channel
+from outbox.delivery.decision import Policy
+from outbox.delivery.outcome import Delivered, Reason, Reject, Snooze, Unknown
 from outbox.error import ForeignClusterError
-from outbox.operator_action import Action
-from outbox.outcome import Delivered, Reason, Reject, Snooze, Unknown
-from outbox.prune import Ages, Cutoff, Kept, Pruned, cutoff, prune
-from outbox.rebase import rebase
-from outbox.stuck import Filter
+from outbox.event_log import event
+from outbox.lane import lane_claim
+from outbox.operator import operator_action
+from outbox.operator.operator_action import Action
+from outbox.operator.stuck import Filter
+from outbox.proof import completeness
+from outbox.prune import event_prune
+from outbox.prune.event_prune import Ages, Cutoff, Kept, Pruned, cutoff, prune
+from outbox.recording import record
 from tests.integration.lane_model import Ending, finish
 from tests.integration.stage import until_true
 from tests.integration.test_fan_out import counted, link, relay_all
@@ -46,7 +51,7 @@ async def events(conn: Connection) -> list[int]:
 
 async def attempt(conn: Connection, ending: Ending = SENT, policy: Policy = Policy()) -> None:  # noqa: B008 (frozen)
     """Make one attempt in each due lane and end it so."""
-    claimed = await lane.claim(conn, Channel.TELEGRAM, 100)
+    claimed = await lane_claim.claim(conn, Channel.TELEGRAM, 100)
     await record.record(conn, [finish(one, ending, policy) for one in claimed])
 
 
@@ -58,7 +63,7 @@ async def act(conn: Connection, action: Action) -> None:
 async def tidy(conn: Connection, ages: Ages = NOW, *, dry_run: bool = False) -> Pruned:
     """Prune, and hold everything against the proof."""
     pruned = await prune(conn, await cutoff(conn, ages), dry_run=dry_run)
-    found = await proof.prove(conn, LONG_AGO)
+    found = await completeness.prove(conn, LONG_AGO)
     assert found.holds, found
     return pruned
 
@@ -113,7 +118,7 @@ async def test_what_is_not_finished_stays(conn: Connection) -> None:
     await event.emit(conn, "login.code", ["anna", "boris"])
     await relay_all(conn)
     assert (await tidy(conn)).kept == Counter({Kept.OPEN: 1})
-    (one,) = await lane.claim(conn, Channel.TELEGRAM, 1)
+    (one,) = await lane_claim.claim(conn, Channel.TELEGRAM, 1)
     assert (await tidy(conn)).kept == Counter({Kept.OPEN: 1})
     await record.record(conn, [finish(one, SENT, Policy())])
     assert (await tidy(conn)).kept == Counter({Kept.OPEN: 1})
@@ -263,20 +268,20 @@ async def test_a_dry_run_changes_nothing(conn: Connection) -> None:
 
 async def test_batches_are_bounded(conn: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
     """A transaction takes at most so many events and event-recipient pairs; an event that has more goes alone."""
-    monkeypatch.setattr(prune_, "EVENTS", 4)
-    monkeypatch.setattr(prune_, "FIRST", 4)
-    monkeypatch.setattr(prune_, "PAIRS", 10)
+    monkeypatch.setattr(event_prune, "EVENTS", 4)
+    monkeypatch.setattr(event_prune, "FIRST", 4)
+    monkeypatch.setattr(event_prune, "PAIRS", 10)
     for number in [3, 3, 3, 3, 25, 1, 1, 1, 1, 1, 1]:
         await event.emit(conn, "order.hint", [f"u{n}" for n in range(number)])
     await relay_all(conn)
     batches: list[int] = []
-    remove = prune_._remove
+    remove = event_prune._remove
 
-    async def note(conn: Connection, going: list[prune_.Judged], before: Cutoff) -> list[prune_.Judged]:
+    async def note(conn: Connection, going: list[event_prune.Judged], before: Cutoff) -> list[event_prune.Judged]:
         batches.append(len(going))
         return await remove(conn, going, before)
 
-    monkeypatch.setattr(prune_, "_remove", note)
+    monkeypatch.setattr(event_prune, "_remove", note)
     assert (await tidy(conn)).events == 11
     assert batches == [4, 1, 2, 4]
 
@@ -285,8 +290,8 @@ async def test_a_run_that_breaks_off_leaves_whole_batches(
     conn: Connection, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A connection that is lost in the middle of a batch loses that batch only, and the next run takes the rest."""
-    monkeypatch.setattr(prune_, "EVENTS", 2)
-    monkeypatch.setattr(prune_, "FIRST", 2)
+    monkeypatch.setattr(event_prune, "EVENTS", 2)
+    monkeypatch.setattr(event_prune, "FIRST", 2)
     ids = [await delivered(conn, "order.hint") for _ in range(6)]
     await conn.execute(
         "create function public.die() returns trigger language plpgsql as "
@@ -298,7 +303,7 @@ async def test_a_run_that_breaks_off_leaves_whole_batches(
     with pytest.raises(OUT_OF_REACH):
         await prune(other, await cutoff(other, NOW))
     assert await events(conn) == ids[2:]
-    assert (await proof.prove(conn, LONG_AGO)).holds
+    assert (await completeness.prove(conn, LONG_AGO)).holds
     assert await counted(conn, "anna") == (4, 8)
     await conn.execute("drop trigger die on outbox.event")
     assert (await tidy(conn)).events == 4
@@ -323,7 +328,7 @@ async def test_what_has_changed_since_is_judged_again(
     conn: Connection, pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A notification that is read while the run waits for its inbox has come to its end only now, and stays."""
-    monkeypatch.setattr(prune_, "PATIENCE", "set local lock_timeout = '60s'")
+    monkeypatch.setattr(event_prune, "PATIENCE", "set local lock_timeout = '60s'")
     read = await delivered(conn, "order.hint", "anna")
     before = await cutoff(conn, NOW)
     async with pool.acquire() as reader, pool.acquire() as other:

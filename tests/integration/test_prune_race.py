@@ -4,12 +4,17 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from inapp import reading
-from outbox import consumer, event, lane, proof, record, relay
-from outbox.channel import Channel
-from outbox.database import Connection, Pool
-from outbox.decision import Policy
-from outbox.outcome import Delivered
-from outbox.prune import Ages, cutoff, prune
+from outbox.cursor import consumer
+from outbox.database.connection import Connection, Pool
+from outbox.delivery.channel import Channel
+from outbox.delivery.decision import Policy
+from outbox.delivery.outcome import Delivered
+from outbox.event_log import event
+from outbox.lane import lane_claim
+from outbox.proof import completeness
+from outbox.prune.event_prune import Ages, cutoff, prune
+from outbox.recording import record
+from outbox.relay import fan_out as relay
 from tests.integration.lane_model import Ending, finish
 from tests.integration.test_forget import ID, LONG_AGO, ROUTES
 from tests.integration.test_prune import AT_ONCE, HOUR
@@ -39,7 +44,7 @@ async def fan_out(conn: Connection, _number: int) -> None:
 
 async def deliver(conn: Connection, _number: int) -> None:
     """Deliver what is due."""
-    claimed = await lane.claim(conn, Channel.TELEGRAM, 10)
+    claimed = await lane_claim.claim(conn, Channel.TELEGRAM, 10)
     await record.record(conn, [finish(one, Ending(Delivered(7)), Policy()) for one in claimed])
 
 
@@ -76,11 +81,11 @@ async def test_nobody_loses_anything_to_it(conn: Connection, pool: Pool) -> None
 
     everybody = (emit, emit, fan_out, deliver, deliver, read_all, forget, consume, tidy, tidy)
     await asyncio.gather(*map(again, everybody))
-    found = await proof.prove(conn, LONG_AGO)
+    found = await completeness.prove(conn, LONG_AGO)
     assert found.holds, found
     assert [await conn.fetchval(DRIFT), await conn.fetchval(HALF_GONE)] == [0, 0]
     for number in range(ROUNDS):
         for work in (fan_out, deliver, consume):
             await work(conn, number)
     await tidy(conn, 0)
-    assert (await proof.prove(conn, LONG_AGO)).events == 0
+    assert (await completeness.prove(conn, LONG_AGO)).events == 0

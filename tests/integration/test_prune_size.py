@@ -4,8 +4,8 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from inapp.reading import read_all
-from outbox.database import Connection
-from outbox.prune import Ages, cutoff, prune
+from outbox.database.connection import Connection
+from outbox.prune.event_prune import Ages, cutoff, prune
 from tests.bench.lane import deliver
 from tests.bench.relay import drain, fill
 

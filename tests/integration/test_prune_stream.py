@@ -2,8 +2,8 @@
 
 from datetime import timedelta
 
-from outbox.database import Connection
-from outbox.prune import Ages, cutoff, prune
+from outbox.database.connection import Connection
+from outbox.prune.event_prune import Ages, cutoff, prune
 from tests.integration.api_stage import ApiStage
 from tests.integration.inboxes import counted, ids
 from tests.integration.stream_client import relayed, streaming

@@ -5,12 +5,14 @@ from typing import Any
 
 from structlog.testing import capture_logs
 
-from outbox import event, recipient, relay
-from outbox.recipient import Profile
+from outbox.event_log import event
+from outbox.person import recipient
+from outbox.person.recipient import Profile
+from outbox.relay import fan_out
 from telegram import Budget
 from tests.integration.stage import Stage, payload
 from tests.integration.test_deliver import broadcast, run
-from workers.parts import Parts
+from workers.wiring.worker_parts import Parts
 
 ORDINARY, URGENT = "application.accepted", "payout.paid"
 """Types of the sample catalog."""
@@ -44,8 +46,8 @@ async def send(
     expires_at = None if within is None else await stage.conn.fetchval("select now() + $1::interval", within)
     for number in numbers:
         await event.emit(stage.conn, type_, ["anna"], payload(number), expires_at=expires_at)
-    while await relay.peek(stage.conn, parts.routes):
-        await relay.step(stage.conn, parts.routes)
+    while await fan_out.peek(stage.conn, parts.routes):
+        await fan_out.step(stage.conn, parts.routes)
 
 
 async def heard(stage: Stage, chat_id: int = 1) -> list[tuple[int, bool]]:

@@ -4,13 +4,16 @@ import asyncio
 import json
 from datetime import timedelta
 
-from outbox import backlog, lane, operator_action, preference, wake_up
-from outbox.database import Connection, connect
-from outbox.event import emit
-from outbox.operator_action import Action
-from outbox.outcome import Delivered, Reason, Reject, Snooze
-from outbox.preference import Quiet
-from outbox.stuck import Filter
+from outbox.database.connection import Connection, connect
+from outbox.delivery.outcome import Delivered, Reason, Reject, Snooze
+from outbox.event_log.event import emit
+from outbox.lane import lane_claim, lane_wake
+from outbox.monitoring import backlog
+from outbox.operator import operator_action
+from outbox.operator.operator_action import Action
+from outbox.operator.stuck import Filter
+from outbox.person import preference
+from outbox.person.preference import Quiet
 from tests.integration.runs import standing
 from tests.integration.stage import PATIENCE_S
 from tests.integration.test_fan_out import link, relay_all
@@ -68,7 +71,7 @@ async def test_what_is_held_waits_and_holds_nobody_up(conn: Connection) -> None:
     await hold(conn)
     await send(conn, NEWS)
     assert await standing(conn) == "waiting"
-    assert not await lane.unfinished(conn)
+    assert not await lane_claim.unfinished(conn)
     seen = await backlog.look(conn)
     assert (seen.deliveries, seen.oldest_due, seen.lanes_due) == ({"telegram": {"pending": 2}}, {"telegram": 0.0}, 0)
     rows = await conn.fetch("select reason, attempts from outbox.delivery order by id")
@@ -156,7 +159,7 @@ async def test_what_an_operator_brings_back_is_not_held_up(conn: Connection) -> 
         "update outbox.delivery set state = 'pending', settled_at = null, reason = 'quiet_hours',"
         " due_at = now() + interval '1 hour', back = true where state = 'sent'"
     )
-    await wake_up.requeue(conn, [row["id"] for row in await conn.fetch("select id from outbox.lane")])
+    await lane_wake.requeue(conn, [row["id"] for row in await conn.fetch("select id from outbox.lane")])
     assert await standing(conn) == "waiting"
     await operator_action.carry_out(conn, await operator_action.plan(conn, Action.REPLAY, Filter()), "olga")
     assert await standing(conn) == "due"

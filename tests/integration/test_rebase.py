@@ -9,18 +9,21 @@ from uuid import UUID
 
 import pytest
 
-from outbox import consumer, cursor, event, proof, relay
-from outbox.channel import Channel
-from outbox.database import Connection, Pool, connect
+from outbox.cursor import consumer, snapshot_cursor
+from outbox.cursor.rebase import rebase
+from outbox.database.connection import Connection, Pool, connect
+from outbox.delivery.channel import Channel
 from outbox.error import ForeignClusterError, StaleBatchError
-from outbox.rebase import rebase
-from outbox.routing import Route, Routing
+from outbox.event_log import event
+from outbox.proof import completeness
+from outbox.relay import fan_out
+from outbox.relay.routing import Route, Routing
 from tests.conftest import SETTINGS
 from tests.integration.restore import Restore, make_roles
 from tests.integration.stage import PATIENCE_S
 from tests.integration.test_cursor import LONG_AGO
-from workers import engine
-from workers.engine import Postgres
+from workers.embedded import engine
+from workers.embedded.engine import Postgres
 
 ROUTES = Routing({"t": Route("t", "c", frozenset({Channel.INAPP}))})
 HOUR = timedelta(hours=1)
@@ -63,8 +66,8 @@ async def relay_all(conn: Connection) -> Mapping[str, int]:
     """Relay until nothing is left to look at; a relay that never comes to rest fails."""
     relayed: dict[str, int] = {}
     async with asyncio.timeout(PATIENCE_S):
-        while await relay.peek(conn, ROUTES):
-            batch = await relay.step(conn, ROUTES)
+        while await fan_out.peek(conn, ROUTES):
+            batch = await fan_out.step(conn, ROUTES)
             assert batch is not None
             for name, count in batch.relayed.items():
                 relayed[name] = relayed.get(name, 0) + count
@@ -98,20 +101,20 @@ async def test_a_restored_database_goes_on_after_rebase(
     """Restored half relayed into another cluster a database is refused, and after rebase each event arrives once."""
     await set_ids_apart(conn, elsewhere, source_is_ahead=source_is_ahead)
     ids = [await event.emit(conn, "t", ["ann"]) for _ in range(10)]
-    await relay.step(conn, ROUTES, 4)
+    await fan_out.step(conn, ROUTES, 4)
 
     restored = await restore()
     ids.append(await event.emit(restored, "t", ["ann"]))
-    assert await relay.peek(restored, ROUTES)
+    assert await fan_out.peek(restored, ROUTES)
     with pytest.raises(ForeignClusterError, match="vestnik cursor rebase"):
-        await relay.step(restored, ROUTES)
+        await fan_out.step(restored, ROUTES)
     assert await inbox(restored) == ids[:4]
 
     assert await rebase(restored) == 7
     ids.append(await event.emit(restored, "t", ["ann"]))
     assert await relay_all(restored) == {"t": 8}
     assert await inbox(restored) == ids
-    proven = await proof.prove(restored, LONG_AGO)
+    proven = await completeness.prove(restored, LONG_AGO)
     assert proven.holds
     assert (proven.expected, proven.waiting) == (12, 0)
 
@@ -123,15 +126,15 @@ async def test_old_ids_that_come_round_again_change_nothing(
     await set_ids_apart(conn, elsewhere, source_is_ahead=True)
     ids = [await event.emit(conn, "t", ["ann"]) for _ in range(3)]
     await conn.fetchval("select outbox.emit('t', array['ann'], deliver_at => now() + interval '1 day')")
-    await relay.step(conn, ROUTES)
+    await fan_out.step(conn, ROUTES)
     past = int(await conn.fetchval(XMAX))
 
     restored = await restore()
     await rebase(restored)
-    await relay.step(restored, ROUTES)
+    await fan_out.step(restored, ROUTES)
     await burn(restored, past=past)
     ids.append(await event.emit(restored, "t", ["ann"]))
-    await relay.step(restored, ROUTES)
+    await fan_out.step(restored, ROUTES)
 
     assert await inbox(restored) == ids
     assert await restored.fetchval("select count(*) from outbox.waiting") == 1
@@ -141,13 +144,13 @@ async def test_a_relay_comes_to_rest_after_rebase(conn: Connection, elsewhere: P
     """Events relayed in a cluster whose ids were ahead leave the relay of the new one nothing to look at."""
     await set_ids_apart(conn, elsewhere, source_is_ahead=True)
     await event.emit(conn, "t", ["ann"])
-    await relay.step(conn, ROUTES)
+    await fan_out.step(conn, ROUTES)
 
     restored = await restore()
     assert await rebase(restored) == 0
-    await relay.step(restored, ROUTES)
+    await fan_out.step(restored, ROUTES)
 
-    assert not await relay.peek(restored, ROUTES)
+    assert not await fan_out.peek(restored, ROUTES)
 
 
 async def test_rebase_misses_no_open_transaction(pool: Pool, conn: Connection) -> None:
@@ -166,7 +169,7 @@ async def test_rebase_misses_no_open_transaction(pool: Pool, conn: Connection) -
 async def test_rebase_of_a_healthy_cursor_repeats_nothing(conn: Connection) -> None:
     """A rebase that was not needed relays what was not yet relayed, and nothing a second time."""
     ids = [await event.emit(conn, "t", ["ann"]) for _ in range(5)]
-    await relay.step(conn, ROUTES, 2)
+    await fan_out.step(conn, ROUTES, 2)
 
     assert await rebase(conn) == 3
     assert await relay_all(conn) == {"t": 3}
@@ -177,19 +180,19 @@ async def test_another_system_identifier_is_refused(conn: Connection) -> None:
     """A cursor that names another cluster is something to look at, and refused with the remedy; nothing moves."""
     await event.emit(conn, "t", ["ann"])
     await conn.execute("update outbox.cursor set system_identifier = 1")
-    before = await cursor.show(conn)
+    before = await snapshot_cursor.show(conn)
 
-    assert await relay.peek(conn, ROUTES)
+    assert await fan_out.peek(conn, ROUTES)
     with pytest.raises(ForeignClusterError, match=r"another cluster.*vestnik cursor rebase"):
-        await relay.step(conn, ROUTES)
-    assert [row["high"] for row in await cursor.show(conn)] == [row["high"] for row in before]
+        await fan_out.step(conn, ROUTES)
+    assert [row["high"] for row in await snapshot_cursor.show(conn)] == [row["high"] for row in before]
     assert await inbox(conn) == []
 
 
 async def test_rebase_keeps_scheduled_events(conn: Connection) -> None:
     """An event that waits for its time before a rebase waits for it afterwards, and is relayed then."""
     await conn.fetchval("select outbox.emit('t', array['ann'], deliver_at => now() + interval '1 day')")
-    await relay.step(conn, ROUTES)
+    await fan_out.step(conn, ROUTES)
 
     assert await rebase(conn) == 0
     assert await relay_all(conn) == {}
@@ -207,7 +210,7 @@ async def test_after_rebase_no_consumer_skips_an_event(
     """
     await set_ids_apart(conn, elsewhere, source_is_ahead=source_is_ahead)
     ids = [await event.emit(conn, "t", ["ann"]) for _ in range(6)]
-    await relay.step(conn, ROUTES)
+    await fan_out.step(conn, ROUTES)
     assert await read(conn, "ahead") == ids
     assert await read(conn, "half", 3) == ids[:3]
     assert await read(conn, "held", 4) == ids[:4]
@@ -233,13 +236,13 @@ async def test_after_rebase_no_consumer_skips_an_event(
     assert await read(restored, "unheard-of") == ids
     await relay_all(restored)
     assert await inbox(restored) == ids
-    assert (await proof.prove(restored, LONG_AGO)).holds
+    assert (await completeness.prove(restored, LONG_AGO)).holds
 
 
 async def test_rebase_of_a_consumer_that_has_read_everything_repeats_nothing(conn: Connection) -> None:
     """Where every consumer has read as far as the relay, none gets an event again, and acked batches stay acked."""
     ids = [await event.emit(conn, "t", ["ann"]) for _ in range(3)]
-    await relay.step(conn, ROUTES)
+    await fan_out.step(conn, ROUTES)
     batch, _ = await pull(conn, "billing")
     assert batch is not None
     await consumer.ack(conn, "billing", batch)
@@ -258,7 +261,7 @@ async def test_a_scheduled_event_that_a_consumer_has_not_read(conn: Connection, 
     """It comes to the consumer after the rebase, and to the inbox once, when its time has come."""
     later = "select outbox.emit('t', array['ann'], deliver_at => now() + interval '1 day')"
     event_id = await conn.fetchval(later)
-    await relay.step(conn, ROUTES)
+    await fan_out.step(conn, ROUTES)
     await consumer.pull(conn, "billing", 1, HOUR)
 
     assert await rebase(conn) == 1

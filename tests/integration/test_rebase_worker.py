@@ -9,16 +9,19 @@ from pathlib import Path
 import pytest
 
 from health import read as read_health
-from outbox import event, lane, migration, relay
-from outbox.catalog import load
-from outbox.channel import Channel
-from outbox.database import Connection, connect
+from outbox.catalog.load import load
+from outbox.database.connection import Connection, connect
+from outbox.delivery.channel import Channel
+from outbox.event_log import event
+from outbox.lane import lane_claim
+from outbox.relay import fan_out
+from outbox.schema import migration
 from tests.conftest import SETTINGS
 from tests.integration.restore import Restore, make_roles
 from tests.integration.stage import MARKETPLACE, TYPE, Stage, payload, settings, until, until_true
-from workers import engine
-from workers.engine import Postgres
-from workers.parts import routes_of
+from workers.embedded import engine
+from workers.embedded.engine import Postgres
+from workers.wiring.worker_parts import routes_of
 
 PEOPLE = {"anna": 11, "boris": 12}
 BEFORE, IN_FLIGHT, UNRELAYED, SCHEDULED = (0, 1), (2,), (3, 4), 5
@@ -59,8 +62,8 @@ async def leave_half_relayed(stage: Stage) -> None:
     await event.emit(
         stage.conn, TYPE, list(PEOPLE), payload(SCHEDULED), deliver_at=datetime.now(UTC) + timedelta(hours=1)
     )
-    await relay.step(stage.conn, routes_of(load(MARKETPLACE / "catalog")))
-    assert len(await lane.claim(stage.conn, Channel.TELEGRAM, 2)) == 2
+    await fan_out.step(stage.conn, routes_of(load(MARKETPLACE / "catalog")))
+    assert len(await lane_claim.claim(stage.conn, Channel.TELEGRAM, 2)) == 2
     for number in UNRELAYED:
         await stage.emit(number, *PEOPLE)
 

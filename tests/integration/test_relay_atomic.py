@@ -3,11 +3,12 @@
 import asyncpg
 import pytest
 
-from outbox import event, relay
-from outbox.channel import Channel
-from outbox.database import Connection, connect
-from outbox.proof import prove
-from outbox.routing import Route, Routing
+from outbox.database.connection import Connection, connect
+from outbox.delivery.channel import Channel
+from outbox.event_log import event
+from outbox.proof.completeness import prove
+from outbox.relay import fan_out
+from outbox.relay.routing import Route, Routing
 from tests.integration.stage import until_true
 from tests.integration.test_proof import LONG_AGO
 
@@ -58,11 +59,11 @@ async def test_a_backend_that_dies_anywhere_leaves_nothing(
     )
     dying = await connect(database_url)
     with pytest.raises((asyncpg.PostgresConnectionError, asyncpg.AdminShutdownError, asyncpg.InterfaceError)):
-        await relay.step(dying, ROUTES)
+        await fan_out.step(dying, ROUTES)
     await until_true(lambda: gone(conn))
     assert await conn.fetchval(TRACES) == 0
     await conn.execute(f"drop trigger die on outbox.{table}")
-    batch = await relay.step(conn, ROUTES)
+    batch = await fan_out.step(conn, ROUTES)
     assert batch is not None
     assert (batch.relayed, batch.scheduled, batch.unrouted) == ({"t": 2}, 1, 1)
     rows = await conn.fetch("select event_id from outbox.notification where recipient = 'ann' order by version")

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from outbox.database import Connection, connect
+from outbox.database.connection import Connection, connect
 from tests.integration.installation import TO_RELAY, another, delivered, hasten, leave_at_work, relay_all, totals
 from tests.integration.stage import PATIENCE_S, PROJECT, Finished, Stage
 from tests.integration.test_deliver import run as deliver_all
 from tests.systemd.page import blocks
-from workers.engine import Postgres
-from workers.parts import Parts
+from workers.embedded.engine import Postgres
+from workers.wiring.worker_parts import Parts
 
 # pg_dump and psql know no pooler
 pytestmark = pytest.mark.direct

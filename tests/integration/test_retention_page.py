@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from outbox.database import Connection
+from outbox.database.connection import Connection
 
 PAGE = (Path(__file__).parents[2] / "docs" / "retention.md").read_text(encoding="utf-8")
 ROWS = PAGE.split("## What bounds each table\n")[1]

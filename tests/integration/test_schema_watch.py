@@ -6,11 +6,11 @@ import pytest
 from redis.asyncio import Redis
 
 from health import Check, CheckName, Health, Status
-from outbox.database import Connection, Pool
+from outbox.database.connection import Connection, Pool
 from tests.integration.stage import until
-from workers.foundation import Foundation
-from workers.patience import answered
-from workers.schema_watch import SchemaWatch
+from workers.process.postgres_retry import answered
+from workers.process.schema_watch import SchemaWatch
+from workers.process.startup import Foundation
 
 CHANGES = {
     "rolled back by one": (

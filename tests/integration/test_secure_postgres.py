@@ -9,16 +9,16 @@ from urllib.parse import quote
 import asyncpg
 import pytest
 
-from outbox import migration
-from outbox.database import OUT_OF_REACH, connect
+from outbox.database.connection import OUT_OF_REACH, connect
+from outbox.schema import migration
 from tests.conftest import SETTINGS
 from tests.integration.certificates import OPENSSL, Authority, authority
 from tests.integration.stage import Stage, settings
-from workers import engine
-from workers.command.main import _words_for
-from workers.engine import Postgres
-from workers.once import run_once
-from workers.settings import Settings, SettingsError, load
+from workers.configuration.settings import Settings, SettingsError, load
+from workers.embedded import engine
+from workers.embedded.engine import Postgres
+from workers.main import _words_for
+from workers.worker.once import run_once
 
 DEBIAN = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
 """The embedded PostgreSQL is built without TLS."""

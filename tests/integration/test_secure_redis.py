@@ -11,10 +11,10 @@ from redis.exceptions import RedisError
 from tests.integration.certificates import OPENSSL, Authority, authority
 from tests.integration.redis_server import REDIS, redis_server
 from tests.integration.stage import Stage
-from workers.engine import free_port
-from workers.once import run_once
-from workers.redis_client import connect
-from workers.settings import Settings, SettingsError, load
+from workers.configuration.settings import Settings, SettingsError, load
+from workers.embedded.engine import free_port
+from workers.process.redis_client import connect
+from workers.worker.once import run_once
 
 PASSWORD = "s/cr@t1"
 

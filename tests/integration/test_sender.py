@@ -17,15 +17,15 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from health.metrics import Metrics
-from outbox.outcome import Delivered, Reason, Reject, Retry, Snooze, Unknown
+from outbox.delivery.outcome import Delivered, Reason, Reject, Retry, Snooze, Unknown
 from telegram.answer import Phase
+from telegram.bot_api_session import Session
 from telegram.error import AnswerError, BadTokenError, BotRefusedError, BotUnavailableError
 from telegram.message import Button, Message
 from telegram.sender import Me, Sender
-from telegram.session import Session
 from telegram.verdict import Degrade
 from tests.integration.stage import PATIENCE_S
-from workers.engine import free_port
+from workers.embedded.engine import free_port
 
 TOKEN = "4242:very-secret-token"
 CHAT = 1001

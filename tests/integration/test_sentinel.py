@@ -12,9 +12,9 @@ from redis.exceptions import RedisError
 
 from tests.integration.redis_server import REDIS, SENTINEL, redis_server
 from tests.integration.stage import Stage, until_true
-from workers.engine import free_port
-from workers.redis_client import connect
-from workers.settings import Settings
+from workers.configuration.settings import Settings
+from workers.embedded.engine import free_port
+from workers.process.redis_client import connect
 
 PASSWORD = ("requirepass hunter2", "masterauth hunter2")
 WATCH = """requirepass look

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.stage import Stage
-from workers.settings import SECRETS, Settings, SettingsError, load
+from workers.configuration.settings import SECRETS, Settings, SettingsError, load
 
 SECRET = "hunter2"
 SHAPED = {

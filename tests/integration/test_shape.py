@@ -8,11 +8,11 @@ from contextlib import asynccontextmanager
 import pytest
 from typer.testing import CliRunner, Result
 
-from outbox import migration, shape
-from outbox.database import Connection
-from outbox.shape import Difference
+from outbox.database.connection import Connection
+from outbox.schema import migration, shape
+from outbox.schema.shape import Difference
 from tests.shape import KEPT
-from workers.command.main import app
+from workers.main import app
 
 EMIT = "outbox.emit(text, text[], jsonb, text, text, timestamp with time zone, timestamp with time zone)"
 WINDOW = "CREATE INDEX event_window ON outbox.event USING btree"

@@ -9,11 +9,11 @@ from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
 
 from inapp.signal import CHANNEL, EVERYBODY, Signal, digest
-from outbox.database import Connection
+from outbox.database.connection import Connection
 from tests.integration.stage import PATIENCE_S, Stage
-from workers.parts import Parts
-from workers.relay import relay_slice
-from workers.slice import Slice
+from workers.slices.relay import relay_slice
+from workers.slices.time_slice import Slice
+from workers.wiring.worker_parts import Parts
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from telegram.simulator.request import Request
 from telegram.simulator.set_webhook import set_webhook
 from tests.integration.test_simulator import Client, client_of, until
 from tests.integration.test_simulator_update import client, get, polls, say, shared_client
-from workers.engine import free_port
+from workers.embedded.engine import free_port
 
 __all__ = ["client", "shared_client"]
 

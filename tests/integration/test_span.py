@@ -13,19 +13,21 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import SpanKind, StatusCode
 
 from health import Spans
-from outbox import event, lane, relay
-from outbox.channel import Channel
-from outbox.decision import Decision
-from outbox.delivery import State
-from outbox.outcome import Delivered
+from outbox.delivery.channel import Channel
+from outbox.delivery.decision import Decision
+from outbox.delivery.outcome import Delivered
+from outbox.delivery.state import State
+from outbox.event_log import event
+from outbox.lane import lane_claim
+from outbox.relay import fan_out
 from tests.integration.api_stage import ApiStage, api_stage
 from tests.integration.stage import PROJECT, Stage, payload
 from tests.integration.test_deliver import run
-from workers.attempt import attempt
-from workers.parts import Parts
-from workers.relay import relay_slice
-from workers.slice import Slice
-from workers.span import of_attempt, tell_attempt
+from workers.delivery.attempt import attempt
+from workers.delivery.delivery_span import of_attempt, tell_attempt
+from workers.slices.relay import relay_slice
+from workers.slices.time_slice import Slice
+from workers.wiring.worker_parts import Parts
 
 TYPE = "application.accepted"
 """A type of the sample catalog."""
@@ -160,9 +162,9 @@ async def test_an_exception_leaves_only_its_class(
 
     await stage.people({"anna": CHAT})
     await stage.emit(1, "anna")
-    await relay.step(stage.conn, watched.routes)
-    (claimed,) = await lane.claim(stage.conn, Channel.TELEGRAM, 1)
-    monkeypatch.setattr("workers.attempt._send", breaks)
+    await fan_out.step(stage.conn, watched.routes)
+    (claimed,) = await lane_claim.claim(stage.conn, Channel.TELEGRAM, 1)
+    monkeypatch.setattr("workers.delivery.attempt._send", breaks)
     with pytest.raises(LookupError):
         await attempt(watched, claimed)
     (span,) = named(exporter, "deliver telegram")
@@ -176,8 +178,8 @@ async def test_a_message_that_lists_many_is_linked_to_their_traces(
     """The span of a digest is in the trace of its first event, and linked to those of the others that have one."""
     await stage.emit(1, "anna")
     await stage.people({"anna": CHAT})
-    await relay.step(stage.conn, watched.routes)
-    (head,) = await lane.claim(stage.conn, Channel.TELEGRAM, 1)
+    await fan_out.step(stage.conn, watched.routes)
+    (head,) = await lane_claim.claim(stage.conn, Channel.TELEGRAM, 1)
     carried = [replace(head, traceparent=said) for said in (f"00-{1:032x}-{2:016x}-01", None, "malformed")]
     with of_attempt(watched.spans, replace(head, traceparent=GOOD)) as span:
         tell_attempt(span, Delivered(1), Decision(State.SENT, 0), carried)
@@ -191,7 +193,7 @@ async def test_a_message_that_lists_many_is_linked_to_their_traces(
 @pytest.fixture
 async def api(stage: Stage, spans: Spans, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[ApiStage]:
     """Serve the HTTP API with spans that are seen."""
-    monkeypatch.setattr("workers.api.find_spans", lambda: spans)
+    monkeypatch.setattr("workers.serving.api_process.find_spans", lambda: spans)
     async with api_stage(stage.environment) as made:
         yield made
 
@@ -241,7 +243,7 @@ def test_without_the_package_nothing_is_loaded_and_nothing_missed() -> None:
 import sys
 sys.modules["opentelemetry"] = None  # every import of it fails
 from health import find_spans
-import workers.deliver, workers.span, workers.relay
+import workers.slices.deliver, workers.delivery.delivery_span, workers.slices.relay
 spans = find_spans()
 with spans.of("deliver telegram", "CONSUMER", {}) as span:
     span.tell({"vestnik.type": "t"}); span.fail("markup"); span.link("x"); span.rename("y")

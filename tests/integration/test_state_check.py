@@ -7,12 +7,13 @@ from typing import get_args
 import asyncpg
 import pytest
 
-from outbox.channel import Channel
-from outbox.database import Connection
-from outbox.delivery import State
-from outbox.link import Change, How, LinkState
-from outbox.outcome import Outcome
-from outbox.preference import Quiet
+from outbox.database.connection import Connection
+from outbox.delivery.channel import Channel
+from outbox.delivery.outcome import Outcome
+from outbox.delivery.state import State
+from outbox.link.chat_link import Change, How
+from outbox.link.chat_state import LinkState
+from outbox.person.preference import Quiet
 
 CONSTRAINT = """
 select pg_get_constraintdef(oid) from pg_constraint where conrelid = $1::text::regclass and conname = $2

@@ -9,11 +9,11 @@ import pytest
 from starlette.types import Message
 
 from health import http
-from inapp import gathering, hub, stream
+from inapp import change_batcher, open_stream, stream_hub
 from inapp.api.stream import InboxStream
+from inapp.open_stream import Stream
 from inapp.session import Session
-from inapp.stream import Stream
-from outbox.database import Connection
+from outbox.database.connection import Connection
 from tests.integration.api_stage import ApiStage, api_settings, api_stage
 from tests.integration.stage import PATIENCE_S, until
 from tests.integration.stream_client import PATH, relayed, streaming
@@ -52,7 +52,7 @@ async def test_a_notification_comes_as_the_list_shows_it(api: ApiStage, conn: Co
 
 async def test_a_signal_is_enough(api: ApiStage, conn: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
     """A signal makes the hub look at once; it does not wait for its next look at everybody."""
-    monkeypatch.setattr(hub, "LOOK_EVERY_S", 3600)
+    monkeypatch.setattr(stream_hub, "LOOK_EVERY_S", 3600)
     async with streaming(api, "alice") as client:
         await client.told()
         for number in (1, 2, 3):
@@ -121,9 +121,9 @@ async def test_all_are_told_though_they_are_more_than_one_look_takes(
     api: ApiStage, conn: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One event for many recipients reaches each of them by one signal, however many statements that takes."""
-    monkeypatch.setattr(hub, "LOOK_EVERY_S", 3600)
-    monkeypatch.setattr(hub, "AT_ONCE", 2)
-    monkeypatch.setattr(gathering, "AT_ONCE", 2)
+    monkeypatch.setattr(stream_hub, "LOOK_EVERY_S", 3600)
+    monkeypatch.setattr(stream_hub, "AT_ONCE", 2)
+    monkeypatch.setattr(change_batcher, "AT_ONCE", 2)
     people = [f"u{number}" for number in range(7)]
     async with asyncio.TaskGroup() as tasks:
 
@@ -152,7 +152,7 @@ async def test_a_silent_stream_has_a_heartbeat(api: ApiStage) -> None:
 
 async def test_streams_are_counted_and_limited(api: ApiStage, monkeypatch: pytest.MonkeyPatch) -> None:
     """A recipient has at most so many streams at a time, others as many; the gauge counts the open ones."""
-    monkeypatch.setattr(hub, "MOST_STREAMS", 2)
+    monkeypatch.setattr(stream_hub, "MOST_STREAMS", 2)
     async with streaming(api, "alice"), streaming(api, "bob"):
         async with streaming(api, "alice"):
             refused = await api.get("/api/notifications/stream", "alice")
@@ -194,7 +194,7 @@ async def test_a_stream_ends_with_its_token(api: ApiStage, monkeypatch: pytest.M
         def now(cls, tz: tzinfo | None = None) -> Self:
             return super().now(tz) + timedelta(hours=1, seconds=9)
 
-    monkeypatch.setattr(stream, "datetime", Later)
+    monkeypatch.setattr(open_stream, "datetime", Later)
     async with streaming(api, token=api.token("alice", exp=datetime.now(UTC) + timedelta(hours=1))) as client:
         # on a slow machine the second may be over before anything is told
         assert {told.counter for told in await client.ended()} <= {(0, 0)}

@@ -12,14 +12,14 @@ import pytest
 from redis.asyncio import Redis
 
 from health import read as read_health
-from inapp import hub
+from inapp import stream_hub
 from inapp.session import Tokens
-from outbox.database import Connection
+from outbox.database.connection import Connection
 from tests.integration.api_stage import JWT_SECRET, SECRETS, ApiStage, api_settings, api_stage
 from tests.integration.stage import PATIENCE_S, Stage, until
 from tests.integration.stream_client import Told, following, relayed, streaming
-from workers.engine import Postgres, free_port
-from workers.process import process
+from workers.embedded.child_process import process
+from workers.embedded.engine import Postgres, free_port
 
 NOTHING_LISTENS = "redis://127.0.0.1:9"
 
@@ -56,7 +56,7 @@ async def test_redis_back_again_is_listened_to(
     api: ApiStage, redis_url: str, conn: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After FLUSHALL and a broken connection the hub listens anew, and looks for what it may have missed."""
-    monkeypatch.setattr(hub, "LOOK_EVERY_S", 3600)
+    monkeypatch.setattr(stream_hub, "LOOK_EVERY_S", 3600)
     redis = Redis.from_url(redis_url)
     async with streaming(api, "alice") as client:
         tellings = [await client.told()]

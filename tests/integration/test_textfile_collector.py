@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry
 from health import write_textfile
 from tests.integration.stage import until_true
 from tests.unit.test_metrics import used
-from workers.engine import free_port
+from workers.embedded.engine import free_port
 
 PROGRAM = shutil.which("prometheus-node-exporter") or shutil.which("node_exporter")
 pytestmark = pytest.mark.skipif(PROGRAM is None, reason="no node_exporter: apt-get install prometheus-node-exporter")

@@ -1,9 +1,9 @@
 """Topics on real parts: where the messages of a link that names one go."""
 
-from outbox import relay
+from outbox.relay import fan_out
 from tests.integration.stage import TYPE, Stage
 from tests.integration.test_deliver import run
-from workers.parts import Parts
+from workers.wiring.worker_parts import Parts
 
 GROUP = -1_001_000_000_001
 TOPIC, GONE = 5, 6
@@ -15,8 +15,8 @@ async def deliver(stage: Stage, parts: Parts, topic: int) -> None:
     await stage.order("PUT", f"chats/{GROUP}", {"state": "started", "type": "supergroup", "topics": [TOPIC]})
     await stage.conn.execute("update outbox.telegram_link set thread_id = $1", topic)
     await stage.emit(1, "team")
-    await relay.step(stage.conn, parts.routes)
-    await relay.step(stage.conn, parts.routes)
+    await fan_out.step(stage.conn, parts.routes)
+    await fan_out.step(stage.conn, parts.routes)
     await run(parts)
 
 

@@ -2,17 +2,21 @@
 
 from datetime import UTC, datetime, timedelta
 
-from outbox import event, lane, operator_action, record, relay
-from outbox.channel import Channel
-from outbox.database import Connection
-from outbox.decision import Decision
-from outbox.delivery import State
-from outbox.operator_action import Action
-from outbox.outcome import Delivered, Reason, Retry, Unknown
-from outbox.record import Finish
-from outbox.routing import Route, Routing
-from outbox.stuck import Filter
-from outbox.trace import Step, trace
+from outbox.database.connection import Connection
+from outbox.delivery.channel import Channel
+from outbox.delivery.decision import Decision
+from outbox.delivery.outcome import Delivered, Reason, Retry, Unknown
+from outbox.delivery.state import State
+from outbox.event_log import event
+from outbox.lane import lane_claim
+from outbox.operator import operator_action
+from outbox.operator.operator_action import Action
+from outbox.operator.stuck import Filter
+from outbox.proof.event_trace import Step, trace
+from outbox.recording import record
+from outbox.recording.record import Finish
+from outbox.relay import fan_out
+from outbox.relay.routing import Route, Routing
 
 ROUTES = Routing(
     {
@@ -50,7 +54,7 @@ async def act(conn: Connection, action: Action) -> None:
 
 async def attempt(conn: Connection, outcome: Delivered | Retry | Unknown, decision: Decision) -> None:
     """Claim what is due and record how it ended."""
-    claimed = await lane.claim(conn, Channel.TELEGRAM, 10)
+    claimed = await lane_claim.claim(conn, Channel.TELEGRAM, 10)
     await record.record(conn, [Finish(one, outcome, decision, seconds=0.25) for one in claimed])
 
 
@@ -58,7 +62,7 @@ async def test_tells_the_whole_way_of_an_event(conn: Connection) -> None:
     """An event is emitted, relayed, notified and queued, tried in vain, tried again and settled, in this order."""
     await link(conn)
     event_id = await event.emit(conn, "both", ["ann"])
-    await relay.step(conn, ROUTES)
+    await fan_out.step(conn, ROUTES)
     await attempt(conn, Retry(Reason.UNAVAILABLE), Decision(State.PENDING, 1, Reason.UNAVAILABLE))
     await attempt(conn, Delivered(99), Decision(State.SENT, 2))
 
@@ -80,7 +84,7 @@ async def test_tells_of_an_attempt_that_simply_succeeded(conn: Connection) -> No
     """A delivery that was sent at once has one attempt, answered, and how long it took."""
     await link(conn)
     event_id = await event.emit(conn, "telegram", ["ann"])
-    await relay.step(conn, ROUTES)
+    await fan_out.step(conn, ROUTES)
     await attempt(conn, Delivered(99), Decision(State.SENT, 1))
     await conn.execute("update outbox.delivery set seconds = 0.25")
     assert await conn.fetchval("select count(*) from outbox.attempt") == 0
@@ -98,7 +102,7 @@ async def test_a_delivery_has_one_successful_attempt(conn: Connection) -> None:
     """An attempt that succeeded and has a row of its own is told once."""
     await link(conn)
     event_id = await event.emit(conn, "telegram", ["ann"])
-    await relay.step(conn, ROUTES)
+    await fan_out.step(conn, ROUTES)
     await attempt(conn, Delivered(99), Decision(State.SENT, 1))
     await conn.execute("update outbox.delivery set seconds = 0.25")
     await conn.execute(
@@ -112,7 +116,7 @@ async def test_nothing_is_told_of_an_attempt_that_nobody_made(conn: Connection) 
     """A delivery that an operator has confirmed was sent, but no attempt is known that succeeded."""
     await link(conn)
     event_id = await event.emit(conn, "telegram", ["ann"])
-    await relay.step(conn, ROUTES)
+    await fan_out.step(conn, ROUTES)
     await attempt(conn, UNKNOWN, HELD)
     await act(conn, Action.CONFIRM)
 
@@ -127,7 +131,7 @@ async def test_tells_what_operators_did_between_attempts(conn: Connection) -> No
     """An attempt tells how far it got and whether it was sent again, an order who gave it, in the order of time."""
     await link(conn)
     event_id = await event.emit(conn, "telegram", ["ann"])
-    await relay.step(conn, ROUTES)
+    await fan_out.step(conn, ROUTES)
     await attempt(conn, UNKNOWN, HELD)
     await conn.execute("update outbox.attempt set phase = 'sent'")
     await act(conn, Action.RESEND)
@@ -148,7 +152,7 @@ async def test_tells_where_a_waiting_delivery_stands(conn: Connection) -> None:
     """A delivery that is not settled stands where it stands, last of all."""
     await link(conn)
     event_id = await event.emit(conn, "telegram", ["ann"])
-    await relay.step(conn, ROUTES)
+    await fan_out.step(conn, ROUTES)
 
     assert told(await follow(conn, event_id)) == [
         ("emitted", None, None, None, None),
@@ -161,7 +165,7 @@ async def test_tells_where_a_waiting_delivery_stands(conn: Connection) -> None:
 async def test_tells_why_a_delivery_was_skipped(conn: Connection) -> None:
     """A delivery that was born skipped is queued and then settled with its reason."""
     event_id = await event.emit(conn, "telegram", ["ann", "bob", "eve"])
-    await relay.step(conn, ROUTES)
+    await fan_out.step(conn, ROUTES)
 
     steps = [step for step in await follow(conn, event_id) if step.recipient is not None]
     for person in ("ann", "bob", "eve"):
@@ -174,7 +178,7 @@ async def test_tells_why_a_delivery_was_skipped(conn: Connection) -> None:
 async def test_tells_what_was_read(conn: Connection) -> None:
     """A notification that was read says so."""
     event_id = await event.emit(conn, "inbox", ["ann"])
-    await relay.step(conn, ROUTES)
+    await fan_out.step(conn, ROUTES)
     await conn.execute("update outbox.notification set read_at = now()")
 
     assert told(await follow(conn, event_id))[-1] == ("notified", "inapp", "ann", "read", None)
@@ -183,7 +187,7 @@ async def test_tells_what_was_read(conn: Connection) -> None:
 async def test_tells_that_nobody_knew_the_type(conn: Connection) -> None:
     """An event of an unknown type waits for it, as unrouted."""
     event_id = await event.emit(conn, "unknown", ["ann"])
-    await relay.step(conn, ROUTES)
+    await fan_out.step(conn, ROUTES)
 
     assert told(await follow(conn, event_id)) == [
         ("emitted", None, None, None, None),
@@ -195,7 +199,7 @@ async def test_tells_until_when_an_event_waits(conn: Connection) -> None:
     """An event for later is scheduled for its time."""
     later = datetime.now(UTC) + timedelta(days=1)
     event_id = await event.emit(conn, "inbox", ["ann"], deliver_at=later)
-    await relay.step(conn, ROUTES)
+    await fan_out.step(conn, ROUTES)
 
     steps = await follow(conn, event_id)
     assert [step.what for step in steps] == ["emitted", "scheduled"]
@@ -209,7 +213,7 @@ async def test_finds_the_event_of_a_delivery(conn: Connection) -> None:
         await event.emit(conn, "inbox", ["bob"])
     event_id = await event.emit(conn, "telegram", ["ann"])
     await conn.execute("alter table outbox.delivery alter column id restart with 1000")
-    await relay.step(conn, ROUTES)
+    await fan_out.step(conn, ROUTES)
 
     steps = await follow(conn, 1000)
     assert {step.event_id for step in steps} == {event_id}
@@ -221,7 +225,7 @@ async def test_finds_all_events_of_a_request(conn: Connection) -> None:
     first = await event.emit(conn, "inbox", ["ann"], request_id="req-1")
     await event.emit(conn, "inbox", ["ann"], request_id="req-2")
     second = await event.emit(conn, "inbox", ["bob"], request_id="req-1")
-    await relay.step(conn, ROUTES)
+    await fan_out.step(conn, ROUTES)
 
     steps = await follow(conn, "req-1")
     assert [step.event_id for step in steps if step.what == "emitted"] == [first, second]

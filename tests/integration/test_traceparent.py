@@ -5,12 +5,15 @@ from datetime import timedelta
 
 import pytest
 
-from outbox import consumer, event, lane, relay, run
-from outbox.channel import Channel
-from outbox.consumer import Start
-from outbox.database import Connection
-from outbox.routing import Route, Routing
-from outbox.trace import trace
+from outbox.cursor import consumer
+from outbox.cursor.consumer import Start
+from outbox.database.connection import Connection
+from outbox.delivery.channel import Channel
+from outbox.event_log import event
+from outbox.lane import lane_claim, run
+from outbox.proof.event_trace import trace
+from outbox.relay import fan_out
+from outbox.relay.routing import Route, Routing
 from tests.integration.api_stage import ApiStage
 
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
@@ -57,8 +60,8 @@ async def test_a_claim_brings_it(conn: Connection) -> None:
     """Whoever delivers has the trace, and so has whoever settles an attempt that nobody ended."""
     await conn.execute("insert into outbox.telegram_link (recipient, chat_id) values ('ann', 7)")
     await stored(conn, GOOD)
-    await relay.step(conn, ROUTES)
-    (claimed,) = await lane.claim(conn, Channel.TELEGRAM, 10, lease=timedelta(0))
+    await fan_out.step(conn, ROUTES)
+    (claimed,) = await lane_claim.claim(conn, Channel.TELEGRAM, 10, lease=timedelta(0))
     (ended,) = await run.take_ended(conn, 10)
     assert (claimed.traceparent, ended.traceparent) == (GOOD, GOOD)
     assert (ended.quiet, ended.urgent) == (None, False)

@@ -14,12 +14,16 @@ import asyncpg
 import pytest
 from typer.testing import CliRunner
 
-from outbox import cursor, event, migration, proof, transfer
-from outbox.database import Connection, connect, prepare
+from outbox.cursor import snapshot_cursor
+from outbox.cursor.rebase import rebase
+from outbox.database.connection import Connection, connect, prepare
 from outbox.error import ForeignClusterError, TransferError
-from outbox.rebase import rebase
-from outbox.relay import step
-from outbox.routing import Routing
+from outbox.event_log import event
+from outbox.proof import completeness
+from outbox.relay.fan_out import step
+from outbox.relay.routing import Routing
+from outbox.schema import migration
+from outbox.transfer import move as transfer
 from tests.integration.installation import (
     PEOPLE,
     TO_RELAY,
@@ -33,8 +37,8 @@ from tests.integration.installation import (
 from tests.integration.stage import Stage
 from tests.integration.test_proof import LONG_AGO
 from tests.pooler import PROGRAM, pgbouncer
-from workers.command.main import app
-from workers.engine import Postgres
+from workers.embedded.engine import Postgres
+from workers.main import app
 
 # a transfer refuses a pooler
 pytestmark = pytest.mark.direct
@@ -157,7 +161,7 @@ async def test_another_version_of_postgresql(
         done = await move(source_url, server.url())
         assert {name: total for name, total in before.items() if name in done.tables} == done.tables
         conn = await connect(server.url())
-        assert (await proof.prove(conn, LONG_AGO)).holds
+        assert (await completeness.prove(conn, LONG_AGO)).holds
         await conn.close()
 
 
@@ -286,7 +290,7 @@ async def test_a_worker_that_begins_meanwhile_waits_and_refuses(
 
     async def begin() -> None:
         async with worker.transaction():
-            await cursor.lock(worker)
+            await snapshot_cursor.lock(worker)
 
     def meanwhile(line: str) -> None:
         if line == "copied attempt":
@@ -320,7 +324,7 @@ async def test_a_closed_source_is_opened_by_a_rebase(source_url: str, target_url
     with pytest.raises(asyncpg.ObjectNotInPrerequisiteStateError, match=MOVED):
         await event.emit(conn, "t", ["anna"])
     with pytest.raises(ForeignClusterError, match=MOVED):
-        await cursor.lock(conn)
+        await snapshot_cursor.lock(conn)
     await conn.close()
     with pytest.raises(TransferError, match=f"source: {MOVED}"):
         await move(source_url, target_url)

@@ -2,15 +2,17 @@
 
 import pytest
 
-from outbox import backlog, lane, stuck
-from outbox.channel import Channel
-from outbox.database import Connection
-from outbox.decision import Decision
-from outbox.delivery import State
-from outbox.operator_action import Action
-from outbox.outcome import Delivered, Reason, Retry, Unknown
-from outbox.proof import prove
-from outbox.stuck import Filter
+from outbox.database.connection import Connection
+from outbox.delivery.channel import Channel
+from outbox.delivery.decision import Decision
+from outbox.delivery.outcome import Delivered, Reason, Retry, Unknown
+from outbox.delivery.state import State
+from outbox.lane import lane_claim
+from outbox.monitoring import backlog
+from outbox.operator import stuck
+from outbox.operator.operator_action import Action
+from outbox.operator.stuck import Filter
+from outbox.proof.completeness import prove
 from tests.integration.test_dead_letter import EVERYTHING, LONG_AGO, TYPE, end, order, queue, signatures, states
 from tests.integration.test_fan_out import link
 
@@ -65,7 +67,7 @@ async def test_what_is_confirmed_is_sent(conn: Connection, held: list[int]) -> N
     assert await states(conn) == dict.fromkeys(held, ("sent", None, 2))
     assert await conn.fetchval("select min(settled_at) from outbox.delivery") > since
     assert await signatures(conn) == [(id_, "confirm", "olga") for id_ in held]
-    assert await lane.claim(conn, Channel.TELEGRAM, 10) == []
+    assert await lane_claim.claim(conn, Channel.TELEGRAM, 10) == []
     assert (await backlog.look(conn)).possible_duplicates == 0
     assert (await prove(conn, LONG_AGO)).states == {"telegram": {"sent": 2}}
 

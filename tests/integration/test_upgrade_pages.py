@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from outbox.database import Connection, connect
+from outbox.database.connection import Connection, connect
 from tests import page
 from tests.integration.stage import PROJECT, until_true
 from tests.integration.terminal import Terminal

@@ -2,11 +2,12 @@
 
 import asyncio
 
-from outbox import lane, relay
-from outbox.channel import Channel
-from outbox.database import Connection, connect
-from outbox.event import emit
-from outbox.outcome import Delivered, Reason, Snooze
+from outbox.database.connection import Connection, connect
+from outbox.delivery.channel import Channel
+from outbox.delivery.outcome import Delivered, Reason, Snooze
+from outbox.event_log.event import emit
+from outbox.lane import lane_claim
+from outbox.relay import fan_out
 from tests.integration.runs import lanes
 from tests.integration.stage import PATIENCE_S
 from tests.integration.test_fan_out import ROUTES, link, relay_all
@@ -57,7 +58,7 @@ async def test_a_snoozed_lane_becomes_urgent_no_sooner(conn: Connection) -> None
     await end(conn, await claim_one(conn), Snooze(HOUR, Reason.FLOOD))
     await send(conn, CODE)
     assert await lanes(conn) == [("anna", NEWS, True)]
-    assert await lane.claim(conn, Channel.TELEGRAM, 10) == []
+    assert await lane_claim.claim(conn, Channel.TELEGRAM, 10) == []
 
 
 async def test_a_skipped_delivery_hurries_nobody(conn: Connection) -> None:
@@ -91,7 +92,7 @@ async def test_what_is_added_while_an_attempt_ends_is_urgent(conn: Connection, d
     async with asyncio.timeout(PATIENCE_S):
         transaction = conn.transaction()
         await transaction.start()
-        await relay.step(conn, ROUTES)
+        await fan_out.step(conn, ROUTES)
         recording = asyncio.create_task(end(other, last, Delivered()))
         await blocked(conn, recording)
         await transaction.commit()
@@ -105,7 +106,7 @@ async def test_a_lane_stays_urgent_until_its_last_urgent_delivery(conn: Connecti
     await link(conn, ["anna"])
     await send(conn, CODE, NEWS, CODE, NEWS)
     seen = []
-    while claimed := await lane.claim(conn, Channel.TELEGRAM, 1):
+    while claimed := await lane_claim.claim(conn, Channel.TELEGRAM, 1):
         assert await end(conn, claimed[0], Delivered())
         seen += [(type_, urgent) for _, type_, urgent in await lanes(conn)]
     assert seen == [(NEWS, True), (CODE, True), (NEWS, False), ("", False)]
@@ -119,7 +120,7 @@ async def test_urgency_keeps_the_order_of_a_lane(conn: Connection) -> None:
     await send(conn, NEWS, NEWS, NEWS, CODE)
     took = []
     for _ in range(5):
-        (claimed,) = await lane.claim(conn, Channel.TELEGRAM, 1)
+        (claimed,) = await lane_claim.claim(conn, Channel.TELEGRAM, 1)
         took.append((claimed.recipient == "anna", claimed.type, claimed.urgent))
         assert await end(conn, claimed, Delivered())
     assert took == [(True, NEWS, True)] * 3 + [(True, CODE, True), (False, NEWS, False)]
@@ -132,10 +133,10 @@ async def test_a_code_behind_a_broadcast_goes_next(conn: Connection) -> None:
     await emit(conn, NEWS, people)
     await relay_all(conn)
     for _ in range(10):
-        (claimed,) = await lane.claim(conn, Channel.TELEGRAM, 1)
+        (claimed,) = await lane_claim.claim(conn, Channel.TELEGRAM, 1)
         assert await end(conn, claimed, Delivered())
     await send(conn, CODE)
-    (claimed,) = await lane.claim(conn, Channel.TELEGRAM, 1)
+    (claimed,) = await lane_claim.claim(conn, Channel.TELEGRAM, 1)
     assert (claimed.recipient, claimed.type) == ("anna", CODE)
 
 
@@ -144,8 +145,8 @@ async def test_urgent_budget_is_for_urgent_lanes(conn: Connection) -> None:
     await link(conn, ["anna", "boris", "clara"])
     await emit(conn, NEWS, ["anna", "boris", "clara"])
     await send(conn, CODE)
-    urgent = await lane.claim_shares(conn, Channel.TELEGRAM, {}, urgent=3)
+    urgent = await lane_claim.claim_shares(conn, Channel.TELEGRAM, {}, urgent=3)
     assert [(one.recipient, one.type, one.urgent) for one in urgent] == [("anna", NEWS, True)]
     assert await end(conn, urgent[0], Delivered())
-    others = await lane.claim_shares(conn, Channel.TELEGRAM, {NEWS: 3, CODE: 3})
+    others = await lane_claim.claim_shares(conn, Channel.TELEGRAM, {NEWS: 3, CODE: 3})
     assert sorted((one.recipient, one.urgent) for one in others) == [("boris", False), ("clara", False)]

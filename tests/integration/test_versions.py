@@ -12,7 +12,7 @@ import pytest
 
 from health import read as read_health
 from outbox import binding
-from outbox.database import Connection, connect
+from outbox.database.connection import Connection, connect
 from tests.crash import catalog, judge, lease
 from tests.crash.ledger import Ledger
 from tests.crash.load import produce

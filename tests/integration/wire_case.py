@@ -3,8 +3,8 @@
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from outbox.link import LinkState
-from outbox.outcome import Delivered, Reason, Reject, Retry, Snooze, Unknown
+from outbox.delivery.outcome import Delivered, Reason, Reject, Retry, Snooze, Unknown
+from outbox.link.chat_state import LinkState
 from telegram.answer import Phase
 from telegram.simulator import DEVELOPMENT_TOKEN
 from telegram.simulator.fault import Fault, FaultKind

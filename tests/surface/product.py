@@ -15,16 +15,16 @@ from health import Health, Metrics
 from health.field import BOUND, OPERATIONAL
 from inapp.api import Surroundings, build_api
 from inapp.api.error import STATUS
-from outbox.channel import Channel
-from outbox.delivery import MOVES, State
-from outbox.event_type import EventType
-from outbox.outcome import Outcome, Reason
-from outbox.own_catalog import OwnCatalog
+from outbox.catalog.event_type import EventType
+from outbox.catalog.own_catalog import OwnCatalog
+from outbox.delivery.channel import Channel
+from outbox.delivery.outcome import Outcome, Reason
+from outbox.delivery.state import MOVES, State
 from telegram.simulator import SimulatorOptions, World, build_apps
 from telegram.simulator.method import METHODS
-from workers.command.main import SHORT, app
-from workers.exit import Exit
-from workers.settings import SECRETS, Settings
+from workers.configuration.settings import SECRETS, Settings
+from workers.main import SHORT, app
+from workers.process.exit_code import Exit
 
 SHORTCUTS: Mapping[str, Sequence[str]] = SHORT
 """What is short for a command."""

@@ -12,7 +12,7 @@ from tests.integration.stage import PROJECT
 from tests.s3 import server
 from tests.systemd import machine
 from tests.wheel import build_wheel, copy_project, pack_dependencies
-from workers.sample import expectation
+from workers.demo.sample_stream import expectation
 
 Facts = dict[str, Any]
 NEXT = "0.1.1"

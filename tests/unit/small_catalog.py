@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from outbox.catalog import Catalog, load
+from outbox.catalog.load import Catalog, load
 
 SETTINGS = 'default_language = "en"\nbase_url = "https://shop.example"\n'
 TYPE = """

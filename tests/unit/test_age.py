@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from workers.command.age import age, moment, spoken
-from workers.settings import SettingsError
+from workers.configuration.settings import SettingsError
 
 
 @pytest.mark.parametrize(("text", "age"), [("90m", 90 * 60), ("24h", 24 * 3600), ("7d", 7 * 86_400), ("30s", 30)])

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from arq.worker import Worker, func
 
-from workers.arq_worker import ArqWorker
+from workers.worker.arq_worker import ArqWorker
 
 
 async def test_a_job_that_runs_here_is_not_begun_again(monkeypatch: pytest.MonkeyPatch) -> None:

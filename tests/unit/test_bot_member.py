@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from aiogram import Bot
 
-from outbox.link import LinkState
+from outbox.link.chat_state import LinkState
 from telegram.bot.incoming import read_update
 from telegram.bot.member import state_of
 

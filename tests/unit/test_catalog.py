@@ -3,10 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from outbox.catalog import Catalog, EventType, Markup, load
-from outbox.channel import Channel
+from outbox.catalog.load import Catalog, EventType, Markup, load
+from outbox.catalog.text import Part, TemplateFault, Text
+from outbox.delivery.channel import Channel
 from outbox.error import CatalogError
-from outbox.text import Part, TemplateFault, Text
 from tests.unit import small_catalog
 from tests.unit.small_catalog import EN, ORDER, RU, SETTINGS, TYPE, made, write
 

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from outbox import catalog_check as plain_check
-from outbox.catalog import load
+from outbox.catalog import sample_check as plain_check
+from outbox.catalog.load import load
 from telegram import catalog_check as telegram_check
 from tests.unit.small_catalog import EN, SETTINGS, TYPE, made, write
 

@@ -3,9 +3,9 @@ import tomllib
 from dataclasses import fields
 from pathlib import Path
 
-from outbox.catalog import load
-from outbox.event_type import EventType
-from outbox.template import BUILT_IN
+from outbox.catalog.event_type import EventType
+from outbox.catalog.load import load
+from outbox.catalog.template import BUILT_IN
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "catalog.md").read_text(encoding="utf-8")
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from inapp.text import NotificationText, render
-from outbox import catalog_check as plain_check
-from outbox.catalog import Catalog, Markup, load
-from outbox.channel import Channel
+from inapp.notification_text import NotificationText, render
+from outbox.catalog import sample_check as plain_check
+from outbox.catalog.load import Catalog, Markup, load
+from outbox.delivery.channel import Channel
 from telegram import catalog_check as telegram_check
 from telegram.message import Button, Message, compose
 from tests.unit.strict_html import read

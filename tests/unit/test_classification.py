@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from outbox.link import LinkState
-from outbox.outcome import Delivered, Reason, Reject, Retry, Snooze, Unknown
+from outbox.delivery.outcome import Delivered, Reason, Reject, Retry, Snooze, Unknown
+from outbox.link.chat_state import LinkState
 from telegram.answer import Answer, Lost, NotSent, Phase, Refused, Taken, Undecodable, read_answer, status_label
 from telegram.classification import RULES, classify, rule_for
 from telegram.verdict import Degrade, EditFault, Gate, GateScope, LinkChange, Verdict

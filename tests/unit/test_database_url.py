@@ -2,8 +2,8 @@
 
 import pytest
 
-from outbox.pgbouncer import is_pooled, plain
-from workers import sentinel_url
+from outbox.database.pgbouncer import is_pooled, plain
+from workers.configuration import sentinel_url
 
 ADDRESS = "postgresql://u:p%40ss@a.example,b.example:6432/app"
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from outbox.decision import SCHEDULE, Decision, Policy, decide
-from outbox.delivery import MOVES, State
-from outbox.outcome import Delivered, Outcome, Reason, Reject, Retry, Snooze, Unknown
+from outbox.delivery.decision import SCHEDULE, Decision, Policy, decide
+from outbox.delivery.outcome import Delivered, Outcome, Reason, Reject, Retry, Snooze, Unknown
+from outbox.delivery.state import MOVES, State
 
 NOW = datetime(2026, 11, 3, 12, 0, tzinfo=UTC)
 SECOND = timedelta(seconds=1)

@@ -66,7 +66,7 @@ def test_a_command_builds_next_to_nothing() -> None:
         "sys.argv, sys.stdout = ['vestnik', '--version'], sys.stderr\n"
         "try: main()\n"
         "except SystemExit: sys.stdout = sys.__stdout__\n"
-        "import workers.watch, workers.reception; "
+        "import workers.worker.watch, workers.serving.bot_process; "
     )
     count = "print(json.dumps(sum(m.__pydantic_complete__ for m in models)))"
     complete = told(f"{command}import aiogram.types, aiogram.methods; from pydantic import BaseModel; {MODELS}{count}")

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from outbox.catalog import Catalog, load
+from outbox.catalog.load import Catalog, load
+from outbox.catalog.markup import to_plain
 from outbox.error import CatalogError
-from outbox.lane import Claimed
-from outbox.markup import to_plain
+from outbox.lane.lane_claim import Claimed
 from telegram.cut import visible_length
-from telegram.digest import compose_digest
+from telegram.digest_message import compose_digest
 from telegram.message import MuteButton
 from tests.unit.small_catalog import EN, ORDER, RU, SETTINGS, write
 from tests.unit.strict_html import read

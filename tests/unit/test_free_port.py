@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from workers import engine
+from workers.embedded import engine
 
 
 def test_where_all_are_taken_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

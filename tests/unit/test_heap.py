@@ -1,7 +1,7 @@
 import gc
 import weakref
 
-from workers.heap import settled
+from workers.process.heap import settled
 
 
 class Knot:

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from workers.interrupt import uninterrupted
+from workers.embedded.interrupt import uninterrupted
 
 
 def test_a_ctrl_c_waits_for_the_end_of_the_block() -> None:

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from health.field import ALLOWED, BOUND, REDACTED, class_name, clean, phrase
-from health.gate import Gate
+from health.log_filter import Gate
 
 TOKEN = "7654321098:AAF4kQ-xyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 

@@ -3,9 +3,9 @@
 import pytest
 import typer
 
-from workers.command.main import main
-from workers.exit import Exit
-from workers.settings import SettingsError
+from workers.configuration.settings import SettingsError
+from workers.main import main
+from workers.process.exit_code import Exit
 
 
 def test_faults_of_tasks_end_in_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

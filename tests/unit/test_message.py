@@ -4,8 +4,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from outbox.catalog import Catalog, load
-from outbox.text import TemplateFault
+from outbox.catalog.load import Catalog, load
+from outbox.catalog.text import TemplateFault
 from telegram.message import Button, Message, compose, is_button_url
 from tests.unit.small_catalog import EN, ORDER, SETTINGS, TYPE, made, write
 from tests.unit.strict_html import read

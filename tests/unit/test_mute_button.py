@@ -2,9 +2,9 @@ import json
 from pathlib import Path
 from urllib.parse import parse_qs
 
-from outbox.catalog import load
-from telegram.letter import Letter
+from outbox.catalog.load import load
 from telegram.message import Button, Message, MuteButton, compose
+from telegram.send_request import Letter
 from telegram.verdict import Degrade
 from tests.unit.small_catalog import EN, ORDER, RU, SETTINGS, TYPE, write
 

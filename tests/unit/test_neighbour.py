@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from workers.doctor import Finding, Level
-from workers.doctor.neighbour import look_at_neighbours
+from workers.doctor.neighbour_check import look_at_neighbours
 
 
 def test_no_neighbour_is_well() -> None:

@@ -3,10 +3,11 @@ from pathlib import Path
 
 import pytest
 
-from outbox import catalog_check as plain_check
-from outbox.catalog import Catalog, load
-from outbox.channel import Channel
-from outbox.own_event import (
+from outbox.catalog import sample_check as plain_check
+from outbox.catalog.load import Catalog, load
+from outbox.catalog.text import Part
+from outbox.delivery.channel import Channel
+from outbox.event_log.own_event import (
     CHAT_DISPLACED,
     CHAT_REFUSED,
     DELIVERY_HELD,
@@ -15,7 +16,6 @@ from outbox.own_event import (
     chat_refused,
     delivery_held,
 )
-from outbox.text import Part
 from telegram import catalog_check as telegram_check
 from tests.unit.small_catalog import EN, ORDER, RU, SETTINGS, TYPE, write
 

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from health import Check, CheckName, Health, Status, write
-from workers.command.main import app
+from workers.main import app
 
 ALL_WELL = Check(Status.OK, "answers")
 

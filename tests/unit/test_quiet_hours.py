@@ -5,7 +5,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from outbox.quiet_hours import QuietHours
+from outbox.delivery.quiet_hours import QuietHours
 
 MOSCOW, NEW_YORK = "Europe/Moscow", "America/New_York"
 NIGHT = (time(22), time(8))

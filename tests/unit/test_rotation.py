@@ -5,7 +5,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from outbox.rotation import Rotation
+from outbox.lane.rotation import Rotation
 
 TYPES = "abcdef"
 WAITING = st.dictionaries(st.sampled_from(TYPES), st.integers(1, 20))

@@ -3,7 +3,7 @@
 import re
 
 from tests import page
-from workers.settings import SECRETS, Settings
+from workers.configuration.settings import SECRETS, Settings
 
 PAGE = page.read("settings.md")
 ROWS = re.findall(r"^\| `([A-Z_]+)`([ ¹]*)", PAGE, re.MULTILINE)

@@ -3,9 +3,9 @@
 import re
 from pathlib import Path
 
-from outbox.delivery import BORN, MOVES, State
-from outbox.operator_action import ORDERS, Action
-from outbox.outcome import Reason
+from outbox.delivery.outcome import Reason
+from outbox.delivery.state import BORN, MOVES, State
+from outbox.operator.operator_action import ORDERS, Action
 
 PAGE = (Path(__file__).parents[2] / "docs" / "state_machine.md").read_text(encoding="utf-8")
 LEGAL = {(old, new) for old, targets in MOVES.items() for new in targets}

@@ -6,7 +6,7 @@ from babel.numbers import format_currency, get_currency_symbol
 from hypothesis import given
 from hypothesis import strategies as st
 
-from outbox.template import BadPayloadError, Sandbox, render
+from outbox.catalog.template import BadPayloadError, Sandbox, render
 
 RU, EN = Sandbox(Locale.parse("ru")), Sandbox(Locale.parse("en"))
 LANGUAGES = {"ru": RU, "en": EN}

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from inapp.text import NotificationText, render
-from outbox.catalog import Catalog, load
+from inapp.notification_text import NotificationText, render
+from outbox.catalog.load import Catalog, load
 from tests.unit.small_catalog import EN, ORDER, RU, write
 
 

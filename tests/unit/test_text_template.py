@@ -3,8 +3,8 @@ from babel import Locale
 from hypothesis import given
 from hypothesis import strategies as st
 
-from outbox.markup import to_plain
-from outbox.template import BadPayloadError, BadTemplateError, Sandbox, render
+from outbox.catalog.markup import to_plain
+from outbox.catalog.template import BadPayloadError, BadTemplateError, Sandbox, render
 from tests.unit.strict_html import read
 
 EN = Sandbox(Locale.parse("en"))

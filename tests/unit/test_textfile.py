@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry
 from health import Metrics, write_textfile
 from tests.unit.promtool import needs_promtool, promtool
 from tests.unit.test_metrics import used
-from workers.settings import SettingsError, load
+from workers.configuration.settings import SettingsError, load
 
 KILLED_HALFWAY = """
 import os, signal, sys

@@ -2,7 +2,7 @@
 
 import pytest
 
-from outbox.traceparent import Traceparent, trace_id_of
+from outbox.event_log.traceparent import Traceparent, trace_id_of
 
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from workers.settings import SECRETS, Settings
-from workers.stop import STOP_WITHIN_S
+from workers.configuration.settings import SECRETS, Settings
+from workers.process.graceful_stop import STOP_WITHIN_S
 
 FOLDER = Path(__file__).parents[2] / "deploy" / "systemd"
 UNITS = sorted(path.name for pattern in ("*.service", "*.timer", "*.target") for path in FOLDER.glob(pattern))

@@ -1,5 +1,1 @@
 """The `vestnik` command: one file for each kind of work, one place where faults become words and exit codes."""
-
-from workers.command.main import main
-
-__all__ = ["main"]

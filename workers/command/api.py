@@ -2,12 +2,12 @@
 
 import typer
 
-from workers.command.session import begin, run
+from workers.command.setup import begin, run
 
 
 def api() -> None:
     """Serve the HTTP API on HTTP_BIND: notifications, preferences, links, events and consumers."""
-    from workers.api import serve_api  # noqa: PLC0415 (other commands do not need it)
+    from workers.serving.api_process import serve_api  # noqa: PLC0415 (other commands do not need it)
 
     settings = begin("api")
     run(serve_api(settings))

@@ -2,7 +2,7 @@
 
 import typer
 
-from workers.command.session import begin, run
+from workers.command.setup import begin, run
 
 
 def bot() -> None:
@@ -10,7 +10,7 @@ def bot() -> None:
 
     Polls, or serves a webhook on HTTP_BIND where WEBHOOK_URL is set.
     """
-    from workers.reception import receive  # noqa: PLC0415 (aiogram is heavy, and other commands do not need it)
+    from workers.serving.bot_process import receive  # noqa: PLC0415 (aiogram is heavy, and other commands do not need it)
 
     settings = begin("bot")
     run(receive(settings))

@@ -6,14 +6,15 @@ from typing import Annotated
 
 import typer
 
-from outbox import dead_letter, payload
-from outbox.dead_letter import DeadLetter
-from outbox.delivery import State
-from outbox.operator_action import Action
+from outbox.delivery.state import State
+from outbox.event_log import payload
+from outbox.operator import dead_letter
+from outbox.operator.dead_letter import DeadLetter
+from outbox.operator.operator_action import Action
 from workers.command.order import add_again, add_settling
 from workers.command.output import Json, print_facts, print_json, print_table
-from workers.command.session import database, run
-from workers.command.stuck import add_list, delivery_id, require
+from workers.command.setup import database, run
+from workers.command.stuck_list import add_list, delivery_id, require
 
 dead = typer.Typer(help="Dead letters: look at them, try them again, put them away.", no_args_is_help=True)
 add_list(dead, State.DEAD)

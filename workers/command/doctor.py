@@ -5,7 +5,7 @@ import os
 import typer
 
 from workers.command.output import Json, print_json, print_table
-from workers.command.session import run
+from workers.command.setup import run
 
 
 def doctor(*, as_json: Json = False) -> None:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from health import get_logger
-from outbox.link import Linked
-from outbox.outcome import Reason
+from outbox.delivery.outcome import Reason
+from outbox.link.chat_link import Linked
 
 log = get_logger()
 

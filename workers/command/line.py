@@ -9,7 +9,7 @@ import typer
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from workers.settings import SettingsError
+from workers.configuration.settings import SettingsError
 
 REJECTED = 3
 """Exit code when lines were rejected."""

@@ -9,16 +9,18 @@ import typer
 from pydantic import BaseModel, ConfigDict
 
 from health import get_logger
-from outbox import binding, link
-from outbox.link import Audited, How, Link, LinkState, Wanted
-from outbox.outcome import Reason
+from outbox import binding
+from outbox.delivery.outcome import Reason
+from outbox.link import chat_link
+from outbox.link.chat_link import Audited, How, Link, Wanted
+from outbox.link.chat_state import LinkState
 from workers.command.fact import LinkTally, tell
 from workers.command.line import REJECTED, Rejected, keep_rejected, parse, read_lines, tell_rejected
 from workers.command.order import Operator, signature
 from workers.command.output import Json, print_facts, print_json, print_table
-from workers.command.people import AT_ONCE, ChatId, Recipient, ThreadId
-from workers.command.session import database, run
-from workers.settings import SettingsError, load
+from workers.command.recipients import AT_ONCE, ChatId, Recipient, ThreadId
+from workers.command.setup import database, run
+from workers.configuration.settings import SettingsError, load
 
 log = get_logger()
 
@@ -50,7 +52,7 @@ def list_(
 
 async def _list(state: LinkState | None, after: int, limit: int) -> list[Link]:
     async with database() as conn:
-        return await link.list_links(conn, state=state, after=after, limit=limit)
+        return await chat_link.list_links(conn, state=state, after=after, limit=limit)
 
 
 @links.command()
@@ -73,7 +75,7 @@ def show(who: User, *, chats: Chats = False, as_json: Json = False) -> None:
 
 async def _show(who: str) -> tuple[Link | None, list[Audited]]:
     async with database() as conn:
-        return await link.of_recipient(conn, who), await link.audit(conn, who)
+        return await chat_link.of_recipient(conn, who), await chat_link.audit(conn, who)
 
 
 @links.command()
@@ -88,8 +90,8 @@ def unlink(who: User, *, operator: Operator = None, as_json: Json = False) -> No
 
 async def _unlink(who: str, operator: str) -> None:
     async with database() as conn:
-        found = await link.of_recipient(conn, who)
-        given_up = None if found is None else await link.disconnect(conn, found, How.COMMAND, operator=operator)
+        found = await chat_link.of_recipient(conn, who)
+        given_up = None if found is None else await chat_link.disconnect(conn, found, How.COMMAND, operator=operator)
     if given_up is None:
         raise SettingsError("no chat is linked to this recipient")
     log.info("chat_unlinked", reason=How.COMMAND)
@@ -148,7 +150,7 @@ async def _import(wanted: Sequence[Wanted], operator: str) -> None:
         async with database() as conn:
             for start in range(0, len(wanted), AT_ONCE):
                 some = wanted[start : start + AT_ONCE]
-                tally.add(await link.connect_all(conn, some, How.IMPORT, reopen=False, operator=operator))
+                tally.add(await chat_link.connect_all(conn, some, How.IMPORT, reopen=False, operator=operator))
     finally:
         # also of an import that broke off: what is linked stays linked
         tally.log()

@@ -5,17 +5,17 @@ from typing import Annotated
 
 import typer
 
-from outbox import backlog
-from outbox import trace as trace_
-from outbox.backlog import Backlog
-from outbox.catalog import load as load_catalog
-from outbox.catalog_check import check as check_texts
-from outbox.trace import Step
+from outbox.catalog.load import load as load_catalog
+from outbox.catalog.sample_check import check as check_texts
+from outbox.monitoring import backlog
+from outbox.monitoring.backlog import Backlog
+from outbox.proof import event_trace
+from outbox.proof.event_trace import Step
 from telegram.catalog_check import check as check_messages
 from workers.command.age import spoken
 from workers.command.output import Json, print_facts, print_json, print_table
-from workers.command.session import database, run
-from workers.settings import load
+from workers.command.setup import database, run
+from workers.configuration.settings import load
 
 
 def status(*, as_json: Json = False) -> None:
@@ -89,7 +89,7 @@ def _note(step: Step) -> str:
 
 async def _trace(wanted: str) -> list[Step]:
     async with database() as conn:
-        return list(await trace_.trace(conn, wanted))
+        return list(await event_trace.trace(conn, wanted))
 
 
 catalog = typer.Typer(help="The event types and their texts.", no_args_is_help=True)

@@ -6,14 +6,14 @@ from typing import Annotated
 
 import typer
 
-from outbox import operator_action
-from outbox.operator_action import ORDERS, Action, Done, Plan
-from outbox.stuck import Filter
+from outbox.operator import operator_action
+from outbox.operator.operator_action import ORDERS, Action, Done, Plan
+from outbox.operator.stuck import Filter
 from workers.command.fact import tell
 from workers.command.output import Json, print_json, print_table
-from workers.command.session import database, run
-from workers.command.stuck import Ids, Newer, Older, ReasonWord, Recipient, Type, filter_of, require
-from workers.settings import SettingsError
+from workers.command.setup import database, run
+from workers.command.stuck_list import Ids, Newer, Older, ReasonWord, Recipient, Type, filter_of, require
+from workers.configuration.settings import SettingsError
 
 ASKED_ABOVE = 100
 """More than so many are not changed without being asked about."""

@@ -10,7 +10,7 @@ from health import Report, Status, Verdict, read
 from health.file import STALE
 from workers.command.age import age
 from workers.command.output import Json, print_json
-from workers.settings import load
+from workers.configuration.settings import load
 
 
 def print_health(

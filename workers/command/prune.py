@@ -5,14 +5,13 @@ from typing import Annotated
 
 import typer
 
-from outbox import ledger, link_history
-from outbox import prune as prune_
-from outbox.prune import Pruned
+from outbox.prune import event_prune, link_history, relay_ledger
+from outbox.prune.event_prune import Pruned
 from workers.command.age import age
 from workers.command.fact import tell
 from workers.command.output import Json, print_facts, print_json
-from workers.command.session import database, run
-from workers.settings import load
+from workers.command.setup import database, run
+from workers.configuration.settings import load
 
 
 @dataclass(slots=True)
@@ -40,23 +39,23 @@ def prune(
     settings = load()
     done = settings.retention if older_than is None else age("--older-than", older_than)
     unread = settings.retention_unread if unread_older_than is None else age("--unread-older-than", unread_older_than)
-    tidied = run(_prune(prune_.Ages(done, unread), dry_run=dry_run))
+    tidied = run(_prune(event_prune.Ages(done, unread), dry_run=dry_run))
     _tell(tidied, dry_run=dry_run, as_json=as_json)
     _warn(tidied.pruned)
 
 
-async def _prune(ages: prune_.Ages, *, dry_run: bool) -> Tidied:
+async def _prune(ages: event_prune.Ages, *, dry_run: bool) -> Tidied:
     tidied = Tidied()
     try:
         async with database() as conn:
-            before = await prune_.cutoff(conn, ages)
-            await prune_.prune(conn, before, dry_run=dry_run, pruned=tidied.pruned)
+            before = await event_prune.cutoff(conn, ages)
+            await event_prune.prune(conn, before, dry_run=dry_run, pruned=tidied.pruned)
             async for gone in link_history.prune_links(conn, before.unread, dry_run=dry_run):
                 tidied.ended_links += gone
             async for gone in link_history.prune_requests(conn, before.done, dry_run=dry_run):
                 tidied.binding_requests += gone
             if not dry_run:
-                await ledger.shrink(conn)
+                await relay_ledger.shrink(conn)
     finally:
         # also of a run that broke off: what is gone stays gone
         if not dry_run:

@@ -5,13 +5,13 @@ from typing import Annotated
 import typer
 
 from health import get_logger
-from outbox import consumer, migration, shape
-from outbox import cursor as cursor_
-from outbox import rebase as rebase_
-from outbox.migration import Migration, Standing, Standings
-from outbox.shape import Difference
+from outbox.cursor import consumer, snapshot_cursor
+from outbox.cursor import rebase as rebase_
+from outbox.schema import migration, shape
+from outbox.schema.migration import Migration, Standing, Standings
+from outbox.schema.shape import Difference
 from workers.command.output import Json, print_facts, print_json, print_table
-from workers.command.session import database, run
+from workers.command.setup import database, run
 
 log = get_logger()
 
@@ -113,7 +113,7 @@ def show(*, as_json: Json = False) -> None:
 
 async def _show() -> list[dict[str, object]]:
     async with database() as conn:
-        return await cursor_.show(conn)
+        return await snapshot_cursor.show(conn)
 
 
 @cursor.command()

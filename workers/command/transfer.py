@@ -8,14 +8,14 @@ from typing import Annotated
 import typer
 
 from health import get_logger
-from outbox import transfer as transfer_
-from outbox.database import OUT_OF_REACH, REFUSED, Connection, connect
-from outbox.transfer import Plan, Transferred
+from outbox.database.connection import OUT_OF_REACH, REFUSED, Connection, connect
+from outbox.transfer import move
+from outbox.transfer.move import Plan, Transferred
 from workers.command.output import Json, print_json, print_table
 from workers.command.schema import log_applied
-from workers.command.session import run
-from workers.exit import Exit
-from workers.settings import SettingsError, load, postgres_url
+from workers.command.setup import run
+from workers.configuration.settings import SettingsError, load, postgres_url
+from workers.process.exit_code import Exit
 
 log = get_logger()
 
@@ -76,12 +76,12 @@ async def _connected(url: str, which: str) -> AsyncIterator[Connection]:
 
 async def _plan(source_url: str, target_url: str) -> Plan:
     async with _connected(source_url, "source") as source, _connected(target_url, "target") as target:
-        return await transfer_.plan(source, target)
+        return await move.plan(source, target)
 
 
 async def _transfer(source_url: str, target_url: str, *, keep_source: bool) -> Transferred:
     async with _connected(source_url, "source") as source, _connected(target_url, "target") as target:
-        done = await transfer_.transfer(
+        done = await move.transfer(
             source,
             target,
             keep_source=keep_source,

@@ -2,10 +2,10 @@
 
 import typer
 
-from outbox.delivery import State
-from outbox.operator_action import Action
+from outbox.delivery.state import State
+from outbox.operator.operator_action import Action
 from workers.command.order import add_again, add_settling
-from workers.command.stuck import add_list
+from workers.command.stuck_list import add_list
 
 unknown = typer.Typer(help="Unknown outcomes: nobody can say whether they arrived.", no_args_is_help=True)
 add_list(unknown, State.UNKNOWN)

@@ -8,18 +8,18 @@ from typing import Annotated
 
 import typer
 
-from outbox import relay
-from outbox import unrouted as store
-from outbox.catalog import load as load_catalog
-from outbox.database import Connection
-from outbox.routing import Routing
-from outbox.unrouted import Kind
+from outbox.catalog.load import load as load_catalog
+from outbox.database.connection import Connection
+from outbox.operator import unrouted as store
+from outbox.operator.unrouted import Kind
+from outbox.relay import fan_out
+from outbox.relay.routing import Routing
 from workers.command.fact import tell
 from workers.command.order import DryRun, Operator, Yes, agreed, signature
 from workers.command.output import Json, print_json, print_table
-from workers.command.session import database, run
-from workers.parts import routes_of
-from workers.settings import SettingsError, load
+from workers.command.setup import database, run
+from workers.configuration.settings import SettingsError, load
+from workers.wiring.worker_parts import routes_of
 
 unrouted = typer.Typer(help="Events of types that the catalog does not know: they wait for it.", no_args_is_help=True)
 
@@ -70,7 +70,7 @@ def reroute(
 async def _relay(routes: Routing, going: Sequence[Kind]) -> None:
     async with database() as conn:
         while await _left(conn, going):
-            if await relay.step(conn, routes) is None:
+            if await fan_out.step(conn, routes) is None:
                 # a worker relays: perhaps just these
                 await asyncio.sleep(AGAIN_S)
 

@@ -11,10 +11,10 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment
 
 from inapp.session import Tokens
-from outbox import event
-from outbox.catalog import Catalog
-from outbox.channel import Channel
-from outbox.database import Pool
+from outbox.catalog.load import Catalog
+from outbox.database.connection import Pool
+from outbox.delivery.channel import Channel
+from outbox.event_log import event
 
 FOLDER = files("workers.demo")
 TEMPLATE = Environment(autoescape=True).from_string(FOLDER.joinpath("bell.html").read_text(encoding="utf-8"))

@@ -9,10 +9,12 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment
 
 from health import NO_TELEMETRY
-from outbox import binding, event, link
-from outbox.catalog import Catalog
-from outbox.channel import Channel
-from outbox.database import Pool
+from outbox import binding
+from outbox.catalog.load import Catalog
+from outbox.database.connection import Pool
+from outbox.delivery.channel import Channel
+from outbox.event_log import event
+from outbox.link import chat_link
 
 SEE_OTHER = 303
 TEMPLATE = Environment(autoescape=True).from_string(
@@ -47,7 +49,7 @@ def build_app(application: Application) -> FastAPI:
     @app.get("/")
     async def show(emitted: int | None = None) -> HTMLResponse:
         async with application.pool.acquire() as conn:
-            linked = await link.of_recipient(conn, application.recipient)
+            linked = await chat_link.of_recipient(conn, application.recipient)
         page = TEMPLATE.render(
             recipient=application.recipient, linked=linked, emitted=emitted, types=application.types()
         )

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from telegram.simulator import DEVELOPMENT_TOKEN
-from workers import engine, sample
-from workers.process import simulator
+from workers.demo import sample_stream
+from workers.embedded import engine
+from workers.embedded.child_process import simulator
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ def stage(*options: str) -> Iterator[Stage]:
             "REDIS_URL": cache.connection_url,
             "TELEGRAM_BOT_TOKEN": DEVELOPMENT_TOKEN,
             "TELEGRAM_API_BASE": bot_api,
-            "CATALOG_DIR": str(sample.CATALOG),
+            "CATALOG_DIR": str(sample_stream.CATALOG),
             "TELEGRAM_LINK_BASE": f"{control}/t.me",
         }
         yield Stage(environment, folder, server.url(), bot_api, control)

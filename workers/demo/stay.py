@@ -8,15 +8,16 @@ from contextlib import ExitStack
 
 from health import listen, port_of, serve
 from inapp.session import Tokens
-from outbox.catalog import load as load_catalog
-from outbox.database import open_pool
+from outbox.catalog.load import load as load_catalog
+from outbox.database.connection import open_pool
 from telegram import Sender
-from workers import engine, sample
+from workers.demo import sample_stream
 from workers.demo.bell import Inbox, build_bell
 from workers.demo.page import Application, build_app
-from workers.demo.run import worker
+from workers.demo.rehearsal import worker
 from workers.demo.stage import Stage
-from workers.process import process
+from workers.embedded import engine
+from workers.embedded.child_process import process
 
 BIND = "127.0.0.1:0"
 
@@ -42,11 +43,11 @@ def stay(stage: Stage, tell: Callable[[str], None]) -> None:
 
 
 async def _serve(stage: Stage, listener: socket.socket, api: str, tokens: Tokens, tell: Callable[[str], None]) -> None:
-    person = next(person for person in sample.people() if person.chat == "none")
+    person = next(person for person in sample_stream.people() if person.chat == "none")
     environment = stage.environment
     async with Sender(environment["TELEGRAM_BOT_TOKEN"], stage.bot_api) as sender:
         me = await sender.get_me()
-    pool, catalog = await open_pool(stage.database_url, size=2), load_catalog(sample.CATALOG)
+    pool, catalog = await open_pool(stage.database_url, size=2), load_catalog(sample_stream.CATALOG)
     app = build_app(Application(pool, catalog, person.recipient, me.username, environment["TELEGRAM_LINK_BASE"]))
     app.include_router(build_bell(Inbox(pool, catalog, person.recipient, api, tokens)))
     tell(f"the application: {_origin(listener)}/ (connect Telegram, then emit an event)")

@@ -3,15 +3,15 @@
 import asyncio
 from collections.abc import Mapping
 
-from outbox.catalog import load as load_catalog
+from outbox.catalog.load import load as load_catalog
 from outbox.error import CatalogError
-from workers.doctor.bot import look_at_bot
+from workers.configuration.settings import Settings, SettingsError, load
+from workers.doctor.bot_check import look_at_bot
 from workers.doctor.finding import Finding, fail, ok
-from workers.doctor.neighbour import look_at_neighbours
-from workers.doctor.postgres import look_at_postgres
-from workers.doctor.redis import look_at_redis
-from workers.doctor.secret import look_at_files, look_at_secrets
-from workers.settings import Settings, SettingsError, load
+from workers.doctor.neighbour_check import look_at_neighbours
+from workers.doctor.postgres_check import look_at_postgres
+from workers.doctor.redis_check import look_at_redis
+from workers.doctor.secret_check import look_at_files, look_at_secrets
 
 
 async def examine(environment: Mapping[str, str]) -> list[Finding]:

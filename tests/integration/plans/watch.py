@@ -8,7 +8,7 @@ from typing import Any
 
 import asyncpg
 
-from outbox.database import Connection
+from outbox.database.connection import Connection
 
 # said of the database, and so of each session that begins in it: behind a pooler too
 WATCHED: Mapping[str, str] = {

@@ -1,0 +1,1 @@
+"""The append-only log of events: emitting them, their payloads and traces, and Vestnik's own events."""

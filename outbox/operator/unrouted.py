@@ -1,0 +1,66 @@
+"""Unrouted events: they wait since the catalog does not know their type (`outbox.waiting` in the database)."""
+
+from collections import Counter
+from collections.abc import Collection
+from datetime import datetime
+from typing import NamedTuple
+
+from outbox.database.connection import Connection
+
+BATCH = 1_000
+"""Events given up in one transaction, in which nothing is relayed."""
+
+
+class Kind(NamedTuple):
+    """The unrouted events of one type."""
+
+    type: str
+    events: int
+    oldest: datetime
+    """When the first of them was set aside."""
+    first: int
+    """The waiting row that came first."""
+    last: int
+    """The waiting row that came last; what comes later has a greater number."""
+
+
+LIST = """
+select type, count(*) as events, min(since) as oldest, min(id) as first, max(id) as last
+from outbox.waiting where reason = 'unrouted' and ($1::text[] is null or type = any($1::text[]))
+group by type order by min(since), type
+"""
+
+
+async def kinds(conn: Connection, types: Collection[str] | None = None) -> list[Kind]:
+    """Return what waits by type, those that have waited longest first; `types` None: of all types."""
+    return [Kind(*row) for row in await conn.fetch(LIST, None if types is None else list(types))]
+
+
+# the relay fans out what waits while it holds its cursor: an event goes, or is given up, never both
+LOCK = "select from outbox.cursor where consumer = 'relay' for update"
+
+# waiting -> relayed to nobody: in the ledger by a routing that has no route for any type
+DISCARD = """
+with gone as (
+  delete from outbox.waiting w
+  where w.id = any(array(
+    select id from outbox.waiting where reason = 'unrouted' and type = $1 and id <= $2 order by type, id limit $3
+  ))
+  returning w.event_id
+), noted as (
+  insert into outbox.batch (events, routing)
+  select range_agg(int8range(event_id, event_id, '[]')), 0 from gone having count(*) > 0
+)
+select count(*) from gone
+"""
+
+
+async def discard(conn: Connection, kind: Kind, done: Counter[str]) -> None:
+    """Give up the events of a type that were listed; `done` counts them by type, also where this is broken off."""
+    while True:
+        async with conn.transaction():
+            await conn.execute(LOCK)
+            count = await conn.fetchval(DISCARD, kind.type, kind.last, BATCH)
+        if not count:
+            return
+        done[kind.type] += count

@@ -1,0 +1,1 @@
+"""What is known of people: profile, preferences, their last message, and who was forgotten."""

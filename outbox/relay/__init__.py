@@ -1,0 +1,1 @@
+"""The relay: fans committed events out to inboxes and lanes, as the catalog routes them."""

@@ -1,0 +1,1 @@
+"""Moving a running installation into another database: whole and checked, or not at all."""

@@ -1,0 +1,1 @@
+"""What a worker looks after beside sending: gauges, unread counters, live messages that no event edits."""

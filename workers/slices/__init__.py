@@ -1,0 +1,1 @@
+"""The loops of a worker, each for the time of one Arq job: relay, deliver, maintain."""

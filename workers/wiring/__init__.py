@@ -1,0 +1,1 @@
+"""Composition: all parts of a worker and of the bot's process, made once from the settings."""
