@@ -1,1 +1,1 @@
-"""The shell: settings, Arq functions, the `vestnik` command, embedded engines, and the wiring of all parts."""
+"""The shell: the processes `worker`, `bot` and `api`, the `vestnik` command, and the wiring of all parts."""
