@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from health.check import Check, CheckName, Counters, Health, Lag, Status, worst
 from health.error import BindError, HealthError, LogSettingError, ServeError
-from health.file import Report, Verdict, keep, read, write
+from health.file import Probe, Report, keep, read, write
 from health.log import About, Format, bound, configure, get_logger
-from health.log_sampling import Sample
+from health.log_sampling import LogSample
 from health.metrics import Metrics
 from health.notify import Notifier
 from health.seldom import Seldom
@@ -37,17 +37,17 @@ __all__ = [
     "Health",
     "HealthError",
     "Lag",
+    "LogSample",
     "LogSettingError",
     "Metrics",
     "Notifier",
+    "Probe",
     "Report",
-    "Sample",
     "Seldom",
     "ServeError",
     "Span",
     "Spans",
     "Status",
-    "Verdict",
     "bound",
     "build_app",
     "configure",

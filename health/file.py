@@ -25,7 +25,7 @@ MODE = 0o644
 log = get_logger()
 
 
-class Verdict(IntEnum):
+class Probe(IntEnum):
     """The exit code of `vestnik print-health`."""
 
     HEALTHY = 0
@@ -37,9 +37,9 @@ class Verdict(IntEnum):
 
 
 _VERDICTS = {
-    Status.OK: Verdict.HEALTHY,
-    Status.DEGRADED: Verdict.DEGRADED,
-    Status.UNHEALTHY: Verdict.UNHEALTHY,
+    Status.OK: Probe.HEALTHY,
+    Status.DEGRADED: Probe.DEGRADED,
+    Status.UNHEALTHY: Probe.UNHEALTHY,
 }
 
 
@@ -47,7 +47,7 @@ _VERDICTS = {
 class Report:
     """Say what a health file tells a reader."""
 
-    exit_code: Verdict
+    exit_code: Probe
     reason: str
     """One line for the operator."""
     facts: Mapping[str, object] = field(default_factory=dict)
@@ -142,16 +142,16 @@ def read(path: Path, now: datetime | None = None, max_age: timedelta = STALE) ->
         status, beaten = Status(facts["status"]), datetime.fromisoformat(facts["heartbeat_at"])
         age = (now or utc_now()) - beaten
     except FileNotFoundError:
-        return Report(Verdict.UNHEALTHY, f"missing: there is no health file at {path}")
+        return Report(Probe.UNHEALTHY, f"missing: there is no health file at {path}")
     except OSError as error:
-        return Report(Verdict.UNHEALTHY, f"unreadable: {path}: {error.strerror}")
+        return Report(Probe.UNHEALTHY, f"unreadable: {path}: {error.strerror}")
     except (ValueError, TypeError, KeyError):
-        return Report(Verdict.UNHEALTHY, f"unreadable: {path} is no health file")
+        return Report(Probe.UNHEALTHY, f"unreadable: {path} is no health file")
     seconds = f"{age.total_seconds():.0f} s"
     if not -STALE <= age <= max_age:
         when, most = (f"was {seconds} ago", max_age) if age > max_age else (f"lies {seconds.lstrip('-')} ahead", STALE)
         allowed = f"{most.total_seconds():.0f} s are allowed"
-        return Report(Verdict.UNHEALTHY, f"stale: the last heartbeat {when}, {allowed}", facts)
+        return Report(Probe.UNHEALTHY, f"stale: the last heartbeat {when}, {allowed}", facts)
     return Report(_VERDICTS[status], f"{status}: {_why(facts)}", facts)
 
 

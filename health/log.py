@@ -18,7 +18,7 @@ from structlog.typing import EventDict, FilteringBoundLogger, Processor
 
 from health.error import LogSettingError
 from health.library import capture
-from health.log_filter import Gate
+from health.log_filter import LogFilter
 
 LEVELS = ("debug", "info", "warning", "error", "critical")
 
@@ -69,7 +69,7 @@ def configure(level: str, fmt: str, service: str, instance: str, stream: TextIO 
         processors=[
             merge_contextvars,
             _tell_subject,
-            Gate(service, instance),
+            LogFilter(service, instance),
             _renderer(Format(fmt), stream or sys.stdout),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level.lower()),

@@ -18,7 +18,7 @@ NAMES = 20
 """How many dropped fields are named at most."""
 
 
-class Gate:
+class LogFilter:
     """Turn an event into a line of known fields; a structlog processor, the last one before the renderer."""
 
     def __init__(self, service: str, instance: str) -> None:

@@ -9,7 +9,7 @@ SPAN = 2**32
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
+class LogSample:
     """A share of the requests, of which every line is written; of the others only faults are."""
 
     share: float = 1.0

@@ -39,7 +39,7 @@ class _Ask:
     answer: asyncio.Future[News | None]
 
 
-class Gathering:
+class ChangeBatcher:
     """Answers what has changed in inboxes, for all who ask."""
 
     def __init__(self, pool: Pool, catalog: Catalog) -> None:

@@ -14,7 +14,7 @@ NOW = 2**63 - 1
 
 
 @dataclass(slots=True, eq=False)
-class Stream:
+class OpenStream:
     """Knows what its client has; there is no queue, so whoever reads slowly gets everything in one event.
 
     `async with stream` is its life: it ends the block, whatever that waits for, when the token expires or on `end`.

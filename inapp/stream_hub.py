@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from redis.asyncio import Redis
 
 from health import Metrics, get_logger
-from inapp.change_batcher import Gathering
+from inapp.change_batcher import ChangeBatcher
 from inapp.inbox_version import versions
-from inapp.open_stream import Stream
+from inapp.open_stream import OpenStream
 from inapp.signal import EVERYBODY, digest, digests, listen
 from outbox.catalog.load import Catalog
 from outbox.database.connection import Pool
@@ -33,11 +33,11 @@ class Hub:
 
     def __init__(self, pool: Pool, redis: Redis, catalog: Catalog, metrics: Metrics) -> None:
         self._pool, self._redis, self._metrics = pool, redis, metrics
-        self.gathering = Gathering(pool, catalog)
+        self.gathering = ChangeBatcher(pool, catalog)
         """Answers what a stream asks."""
         self.heartbeat_s = HEARTBEAT_S
         self.closed = False
-        self._streams: dict[bytes, list[Stream]] = {}
+        self._streams: dict[bytes, list[OpenStream]] = {}
         """By the digest of the recipient; two recipients may share one."""
         self._named: set[bytes] = set()
         """Whom signals have named since the last look."""
@@ -50,7 +50,7 @@ class Hub:
         return len(self._of(recipient)) >= MOST_STREAMS
 
     @contextmanager
-    def joined(self, stream: Stream) -> Iterator[None]:
+    def joined(self, stream: OpenStream) -> Iterator[None]:
         """Look after a stream for as long as the block lasts."""
         place = digest(stream.recipient)
         self._streams.setdefault(place, []).append(stream)
@@ -108,7 +108,7 @@ class Hub:
         except TimeoutError:
             return
 
-    async def _look(self, streams: Sequence[Stream]) -> bool:
+    async def _look(self, streams: Sequence[OpenStream]) -> bool:
         """Tell streams the versions of their inboxes; False: PostgreSQL did not."""
         before: dict[str, int] = {}
         for stream in streams:
@@ -138,5 +138,5 @@ class Hub:
                 else:
                     stream.note(now)
 
-    def _of(self, recipient: str) -> list[Stream]:
+    def _of(self, recipient: str) -> list[OpenStream]:
         return [stream for stream in self._streams.get(digest(recipient), ()) if stream.recipient == recipient]

@@ -8,7 +8,7 @@ START = ""
 """Before every recipient."""
 
 
-class Counted(NamedTuple):
+class DriftCount(NamedTuple):
     """What one look at a piece of the inboxes has found."""
 
     drifted: int
@@ -31,9 +31,9 @@ cross join lateral (
 """
 
 
-async def page(conn: Connection, after: str, limit: int) -> Counted:
+async def page(conn: Connection, after: str, limit: int) -> DriftCount:
     """Compare the next `limit` inboxes with their rows, in the order of their recipients."""
     row = await conn.fetchrow(PAGE, after, limit)
     if row is None:  # a count always answers
         raise AssertionError
-    return Counted(row["drifted"], row["last"])
+    return DriftCount(row["drifted"], row["last"])

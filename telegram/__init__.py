@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from telegram.pace import Budget, Pacer
     from telegram.send_time import SendTimes
     from telegram.sender import Me, Sender
-    from telegram.verdict import Degrade, Gate, GateScope, LinkChange, Verdict
+    from telegram.verdict import Degrade, FloodWait, GateScope, LinkChange, Verdict
 
 __all__ = [
     "BadTokenError",
@@ -35,7 +35,7 @@ __all__ = [
     "Breaker",
     "Budget",
     "Degrade",
-    "Gate",
+    "FloodWait",
     "GateScope",
     "Guard",
     "LinkChange",
@@ -69,7 +69,7 @@ _HOMES = {
     "pace": ("Budget", "Pacer"),
     "send_time": ("SendTimes",),
     "sender": ("Me", "Sender"),
-    "verdict": ("Degrade", "Gate", "GateScope", "LinkChange", "Verdict"),
+    "verdict": ("Degrade", "FloodWait", "GateScope", "LinkChange", "Verdict"),
 }
 
 

@@ -25,7 +25,7 @@ SANE = re.compile(r"[A-Za-z0-9._-]{1,128}")
 """What the HTTP API takes for a request id; an emit in SQL may say anything."""
 
 
-class Session(AiohttpSession):
+class BotApiSession(AiohttpSession):
     """Keep status, description, parameters and phase of every answer.
 
     `call` and `ask` answer with a value. `make_request` is what a `Bot`'s methods use; it raises `AnswerError`.
@@ -123,7 +123,7 @@ async def _read(status: int, retry_header: str | None, read: Callable[[], Awaita
     return read_answer(status, body, retry_header)
 
 
-def make_bot(token: str, session: Session) -> Bot:
+def make_bot(token: str, session: BotApiSession) -> Bot:
     """Make a bot that asks through this session.
 
     Raises:

@@ -8,7 +8,7 @@ from http import HTTPStatus
 from outbox.delivery.outcome import Delivered, Outcome, Reason, Reject, Retry, Snooze, Unknown
 from outbox.link.chat_state import LinkState
 from telegram.answer import Answer, Lost, NotSent, Refused, Taken, Undecodable, is_success, phase_of
-from telegram.verdict import Degrade, EditFault, Gate, GateScope, LinkChange, Verdict
+from telegram.verdict import Degrade, EditFault, FloodWait, GateScope, LinkChange, Verdict
 
 FLOOD_DEFAULT = timedelta(seconds=30)
 """How long a 429 without a number is obeyed."""
@@ -121,7 +121,7 @@ def _flood(answer: Answer, jitter: float) -> Verdict:
     wait = FLOOD_DEFAULT if stated is None else timedelta(seconds=min(max(stated, 1), FLOOD_LONGEST))
     return Verdict(
         Snooze(wait * (1 + FLOOD_JITTER * jitter), Reason.FLOOD),
-        gate=Gate(GateScope.BOT if bot_wide else GateScope.CHAT, wait),
+        gate=FloodWait(GateScope.BOT if bot_wide else GateScope.CHAT, wait),
     )
 
 

@@ -13,7 +13,7 @@ TRUE = "true"
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class SendRequest:
     """All that one `sendMessage` or `editMessageText` needs."""
 
     chat_id: int

@@ -13,11 +13,11 @@ from aiogram.methods.base import TelegramType
 from health.metrics import Metrics
 from outbox.delivery.outcome import Delivered, Retry, Unknown
 from telegram.answer import Answer, Taken, status_label
-from telegram.bot_api_session import Session, make_bot
+from telegram.bot_api_session import BotApiSession, make_bot
 from telegram.classification import classify
 from telegram.error import BotFaultError, BotRefusedError, BotUnavailableError
 from telegram.message import Message
-from telegram.send_request import Letter
+from telegram.send_request import SendRequest
 from telegram.verdict import Degrade, EditFault, Verdict
 from telegram.webhook import Webhook
 
@@ -53,7 +53,7 @@ class Sender:
         metrics: Metrics | None = None,
     ) -> None:
         # One connection more than sends in flight, so that a health check never waits for them.
-        self._session = Session(api_base, timeout=timeout, connections=in_flight + 1)
+        self._session = BotApiSession(api_base, timeout=timeout, connections=in_flight + 1)
         self._bot = make_bot(token, self._session)
         self._slots = asyncio.Semaphore(in_flight)
         self._attempt = timeout + SECOND_TRY_SECONDS
@@ -77,7 +77,7 @@ class Sender:
         request_id: str | None = None,
     ) -> Verdict:
         """Make one attempt: send, and once more at once where a refused part or a new chat id allows it."""
-        return await self._post(Letter(chat_id, message, thread_id, silent, request_id=request_id))
+        return await self._post(SendRequest(chat_id, message, thread_id, silent, request_id=request_id))
 
     async def edit(  # noqa: PLR0913 - as `send`, and which message it is
         self,
@@ -94,7 +94,7 @@ class Sender:
         An edit twice does no harm, so one whose answer was lost is a `Retry`; `thread_id` and `silent` are for the
         new message.
         """
-        letter = Letter(chat_id, message, thread_id, silent, edits=message_id, request_id=request_id)
+        letter = SendRequest(chat_id, message, thread_id, silent, edits=message_id, request_id=request_id)
         return await self._post(letter)
 
     async def get_me(self) -> Me:
@@ -134,7 +134,7 @@ class Sender:
     async def __aexit__(self, *_fault: object) -> None:
         await self.close()
 
-    async def _post(self, letter: Letter) -> Verdict:
+    async def _post(self, letter: SendRequest) -> Verdict:
         async with self._slots:
             began = time.monotonic()
             verdict = await self._try(letter)
@@ -151,7 +151,7 @@ class Sender:
                 seconds=time.monotonic() - began,
             )
 
-    async def _try(self, letter: Letter, timeout: float | None = None) -> Verdict:  # noqa: ASYNC109 (it is aiohttp's)
+    async def _try(self, letter: SendRequest, timeout: float | None = None) -> Verdict:  # noqa: ASYNC109 (it is aiohttp's)
         call = letter.to_call(paid=self._paid)
         request_id = letter.request_id if self._tells_ids else None
         began = time.monotonic()

@@ -41,7 +41,7 @@ class GateScope(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Gate:
+class FloodWait:
     """A wait that Telegram has ordered."""
 
     scope: GateScope
@@ -77,7 +77,7 @@ class Verdict:
     """What the sent message did go without."""
     edit: EditFault | None = None
     """Why an edit was refused that a new message would not be."""
-    gate: Gate | None = None
+    gate: FloodWait | None = None
     outage: bool = False
     """It may be that nobody can reach Telegram: then it is the breaker's affair, not the message's."""
     stop_bot: bool = False

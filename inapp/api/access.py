@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import Depends
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from inapp.api.dependencies import Surroundings, surroundings
+from inapp.api.dependencies import Dependencies, surroundings
 from inapp.api.error import ApiError, Code
 from inapp.session import Session, SessionError
 from outbox.person import forgotten
@@ -16,7 +16,7 @@ from outbox.person import forgotten
 NEEDS_SESSION = (Code.UNAUTHORIZED, Code.STALE_SESSION)
 """What whoever comes with a person's token may be refused with, for `responses`."""
 
-World = Annotated[Surroundings, Depends(surroundings)]
+World = Annotated[Dependencies, Depends(surroundings)]
 
 _user = HTTPBearer(
     scheme_name="endUser",
@@ -43,7 +43,7 @@ async def _session(world: World, given: Annotated[HTTPAuthorizationCredentials |
     return session
 
 
-async def _require_known(world: Surroundings, session: Session) -> None:
+async def _require_known(world: Dependencies, session: Session) -> None:
     """Refuse a token from before its person was forgotten."""
     async with world.pool.acquire() as conn:
         forgotten_at = await forgotten.since(conn, session.recipient)

@@ -6,7 +6,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from health import NO_TELEMETRY, VERSION, probe_router
 from inapp.api import consumers, documentation, events, notifications, preferences, sessions, stream, telegram, web
 from inapp.api.body import BodyLimit
-from inapp.api.dependencies import Surroundings
+from inapp.api.dependencies import Dependencies
 from inapp.api.envelope import install
 from inapp.api.request_id import HEADER, RequestIds
 from inapp.api.trace import HEADER as TRACE
@@ -16,7 +16,7 @@ from inapp.api.traffic import Traffic
 ROUTERS = (notifications, stream, preferences, telegram, sessions, events, consumers, web)
 
 
-def build_api(world: Surroundings) -> FastAPI:
+def build_api(world: Dependencies) -> FastAPI:
     """Build the HTTP API over its surroundings."""
     app = FastAPI(
         title="Vestnik",

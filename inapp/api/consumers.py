@@ -13,7 +13,7 @@ from pydantic import AfterValidator, ConfigDict, Field
 
 from health import get_logger
 from inapp.api.access import ApplicationOnly, World
-from inapp.api.dependencies import Surroundings
+from inapp.api.dependencies import Dependencies
 from inapp.api.envelope import Answer, Model, answer, responses
 from inapp.api.error import ApiError, Code
 from outbox.cursor import consumer
@@ -120,7 +120,7 @@ async def pull(order: Pull, request: Request, world: World) -> Response:
     return _response(handed)
 
 
-async def _pull(world: Surroundings, order: Pull) -> Handed:
+async def _pull(world: Dependencies, order: Pull) -> Handed:
     lease = timedelta(seconds=order.lease_seconds)
     async with world.pool.acquire() as conn:
         return await consumer.pull(conn, order.consumer, order.limit, lease, Start(order.from_))

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from fastapi import Request
 
-from health import Health, Metrics, Sample, Spans
+from health import Health, LogSample, Metrics, Spans
 from inapp.rate import Rate
 from inapp.session import Tokens
 from inapp.signal import Signal
@@ -15,7 +15,7 @@ from outbox.database.connection import Pool
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class Dependencies:
     """Everything that the API needs of the world."""
 
     pool: Pool
@@ -39,12 +39,12 @@ class Surroundings:
     """Check a Mini App's `initData`; give the Telegram user's id, None where it does not hold."""
     origins: Sequence[str] = ()
     """Web origins whose pages may call."""
-    sample: Sample = field(default_factory=Sample)
+    sample: LogSample = field(default_factory=LogSample)
     """Which lines about success are written."""
     spans: Spans = field(default_factory=Spans)
 
 
-async def surroundings(request: Request) -> Surroundings:
-    """Give an endpoint its surroundings: `Annotated[Surroundings, Depends(surroundings)]`."""
-    found: Surroundings = request.app.state.surroundings
+async def surroundings(request: Request) -> Dependencies:
+    """Give an endpoint its surroundings: `Annotated[Dependencies, Depends(surroundings)]`."""
+    found: Dependencies = request.app.state.surroundings
     return found

@@ -9,7 +9,7 @@ from pydantic import Field, StrictInt
 from health import get_logger
 from inapp import notification, page_cursor, reading
 from inapp.api.access import NEEDS_SESSION, Person, World
-from inapp.api.dependencies import Surroundings
+from inapp.api.dependencies import Dependencies
 from inapp.api.envelope import Answer, Model, answer, responses
 from inapp.api.error import ApiError, Code
 from inapp.notification import LIMIT, Notification
@@ -117,7 +117,7 @@ async def read_one(person: Person, world: World, id: int) -> Answer[ReadAnswer]:
     return _answer(world, person, done)
 
 
-def _answer(world: Surroundings, person: str, done: Read) -> Answer[ReadAnswer]:
+def _answer(world: Dependencies, person: str, done: Read) -> Answer[ReadAnswer]:
     """Say how the inbox stands, and tell the other windows of the person."""
     if done.changed:
         log.info("notifications_read", count=done.changed)

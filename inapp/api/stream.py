@@ -14,7 +14,7 @@ from inapp.api.access import NEEDS_SESSION, SignedIn, World
 from inapp.api.envelope import Model, responses
 from inapp.api.error import ApiError, Code
 from inapp.api.notifications import Shown
-from inapp.open_stream import NOW, Stream
+from inapp.open_stream import NOW, OpenStream
 from inapp.stream_hub import MOST_STREAMS, Hub
 
 router = APIRouter(prefix="/api/notifications", tags=["notifications"])
@@ -54,7 +54,7 @@ class InboxStream(StreamingResponse):
 
     media_type = "text/event-stream"
 
-    def __init__(self, hub: Hub, stream: Stream, *, resumes: bool) -> None:
+    def __init__(self, hub: Hub, stream: OpenStream, *, resumes: bool) -> None:
         super().__init__((), headers=HEADERS)
         self._hub, self._stream = hub, stream
         self._resumes = resumes
@@ -133,7 +133,7 @@ async def follow(
         raise ApiError(Code.UNAVAILABLE, "the server is stopping", retry_after=1)
     if world.hub.is_full(session.recipient):
         raise ApiError(Code.RATE_LIMITED, f"there are {MOST_STREAMS} open streams already", retry_after=FULL_FOR_S)
-    stream = Stream(session, _version(last_event_id or ""))
+    stream = OpenStream(session, _version(last_event_id or ""))
     return InboxStream(world.hub, stream, resumes=bool(last_event_id))
 
 

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from health import get_logger
 from inapp.api.access import NEEDS_SESSION, Person, World
-from inapp.api.dependencies import Surroundings
+from inapp.api.dependencies import Dependencies
 from inapp.api.envelope import Answer, Model, answer, responses
 from inapp.api.error import ApiError, Code
 from outbox import binding
@@ -75,7 +75,7 @@ async def delete_link(person: Person, world: World) -> Answer[LinkedChat]:
         return answer(_shown(await chat_link.of_recipient(conn, person)))
 
 
-async def _bot_name(world: Surroundings) -> str:
+async def _bot_name(world: Dependencies) -> str:
     if world.bot_username is None:
         raise ApiError(Code.NOT_FOUND, "no bot is set up here (TELEGRAM_BOT_TOKEN), so no chat can be linked")
     name = await world.bot_username()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from types import MappingProxyType
 
-from outbox.catalog.toml_table import Table
+from outbox.catalog.toml_table import TomlTable
 from outbox.delivery.channel import Channel
 from outbox.delivery.decision import OnUnknown
 
@@ -55,7 +55,7 @@ class EventType:
     """A payload to try the texts with."""
 
 
-def read_types(types: Table) -> Mapping[str, EventType]:
+def read_types(types: TomlTable) -> Mapping[str, EventType]:
     """Read the table `types`.
 
     Raises:
@@ -70,7 +70,7 @@ def read_types(types: Table) -> Mapping[str, EventType]:
     return MappingProxyType({name: _read_type(name, types.table(name)) for name in types.values})
 
 
-def _read_type(name: str, table: Table) -> EventType:
+def _read_type(name: str, table: TomlTable) -> EventType:
     table.allow(
         "category",
         "channels",
@@ -105,7 +105,7 @@ def _read_type(name: str, table: Table) -> EventType:
     )
 
 
-def _read_channels(table: Table) -> frozenset[Channel]:
+def _read_channels(table: TomlTable) -> frozenset[Channel]:
     names = table.texts("channels")
     known = {channel.value for channel in Channel}
     for name in names:
@@ -116,7 +116,7 @@ def _read_channels(table: Table) -> frozenset[Channel]:
     return frozenset(map(Channel, names))
 
 
-def _read_on_unknown(table: Table) -> OnUnknown:
+def _read_on_unknown(table: TomlTable) -> OnUnknown:
     match table.optional_text("on_unknown"):
         case None | "resend":
             return "resend"
@@ -126,7 +126,7 @@ def _read_on_unknown(table: Table) -> OnUnknown:
             raise table.fault(f'"{other}" is neither "resend" nor "hold"', "on_unknown")
 
 
-def _read_span(table: Table, field: str) -> timedelta | None:
+def _read_span(table: TomlTable, field: str) -> timedelta | None:
     written = table.optional_text(field)
     if written is None:
         return None
@@ -139,7 +139,7 @@ def _read_span(table: Table, field: str) -> timedelta | None:
     return span
 
 
-def _read_digest(table: Table) -> bool:
+def _read_digest(table: TomlTable) -> bool:
     digest = table.flag("digest")
     for other in ("urgent", "collapse_key"):
         if digest and table.values.get(other):
@@ -147,7 +147,7 @@ def _read_digest(table: Table) -> bool:
     return digest
 
 
-def _read_sample(table: Table) -> Mapping[str, object]:
+def _read_sample(table: TomlTable) -> Mapping[str, object]:
     sample = table.table("sample").values if "sample" in table.values else {}
     try:
         json.dumps(sample, allow_nan=False)

@@ -12,7 +12,7 @@ from outbox.catalog.markup import Markup
 from outbox.catalog.own_catalog import OwnCatalog
 from outbox.catalog.template import BadPayloadError, BadTemplateError, Sandbox, render
 from outbox.catalog.text import Part, Texts, write
-from outbox.catalog.toml_table import Table
+from outbox.catalog.toml_table import TomlTable
 from outbox.error import CatalogError
 
 LONGEST_CATEGORY = 40
@@ -39,7 +39,7 @@ def language_key(name: str) -> str:
     return name.strip().replace("_", "-").lower()
 
 
-def read_language(name: str, file: Table, types: Mapping[str, EventType], own: OwnCatalog) -> Language:
+def read_language(name: str, file: TomlTable, types: Mapping[str, EventType], own: OwnCatalog) -> Language:
     """Read a file of texts; what it does not say of Vestnik's own events is said by `own`.
 
     Raises:
@@ -59,14 +59,14 @@ def read_language(name: str, file: Table, types: Mapping[str, EventType], own: O
     )
 
 
-def _locale(name: str, file: Table) -> Locale:
+def _locale(name: str, file: TomlTable) -> Locale:
     try:
         return Locale.parse(name.replace("_", "-"), sep="-")
     except (ValueError, UnknownLocaleError):
         raise file.fault(f'"{name}" is no language; name the file like ru.toml or pt-BR.toml') from None
 
 
-def _read_categories(table: Table, used: Sequence[str]) -> Mapping[str, str]:
+def _read_categories(table: TomlTable, used: Sequence[str]) -> Mapping[str, str]:
     table.allow(*used)
     names = {category: table.text(category).strip() for category in used}
     seen: dict[str, str] = {}
@@ -79,14 +79,14 @@ def _read_categories(table: Table, used: Sequence[str]) -> Mapping[str, str]:
     return MappingProxyType(names)
 
 
-def _read_types(language: str, tables: Table, types: Mapping[str, EventType], sandbox: Sandbox) -> dict[str, Texts]:
+def _read_types(language: str, tables: TomlTable, types: Mapping[str, EventType], sandbox: Sandbox) -> dict[str, Texts]:
     for name in tables.values:
         if name not in types:
             raise tables.fault("is not in catalog.toml", name)
     return {name: _read_texts(language, tables.table(name), known, sandbox) for name, known in types.items()}
 
 
-def _read_texts(language: str, table: Table, known: EventType, sandbox: Sandbox) -> Texts:
+def _read_texts(language: str, table: TomlTable, known: EventType, sandbox: Sandbox) -> Texts:
     table.allow(Part.TITLE, Part.BODY, Part.BUTTON)
     sources = {Part.TITLE: table.text("title"), Part.BODY: table.text("body")}
     button = table.optional_text("button")
@@ -117,7 +117,7 @@ def _compile_field(type_: str, part: Part, source: str, sandbox: Sandbox) -> Tem
         raise CatalogError(f"catalog.toml: types: {type_}: {part}: {fault}") from None
 
 
-def _compile_digest(file: Table, source: str, sandbox: Sandbox) -> Template:
+def _compile_digest(file: TomlTable, source: str, sandbox: Sandbox) -> Template:
     try:
         digest = sandbox.compile_text(source)
         render(digest, {"count": 12, "category": "Orders"})

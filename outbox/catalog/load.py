@@ -12,7 +12,7 @@ from outbox.catalog.markup import Markup
 from outbox.catalog.own_catalog import OwnCatalog
 from outbox.catalog.template import render
 from outbox.catalog.text import Part, Text, Texts
-from outbox.catalog.toml_table import Table
+from outbox.catalog.toml_table import TomlTable
 from outbox.delivery.decision import OnUnknown
 
 __all__ = ["Catalog", "EventType", "Markup", "OnUnknown", "Part", "Text", "load"]
@@ -129,12 +129,12 @@ def load(directory: Path) -> Catalog:
         CatalogError: names file, type and field of the first fault.
 
     """
-    file = Table.load(directory / FILE)
+    file = TomlTable.load(directory / FILE)
     file.allow("default_language", "base_url", "types")
     own = OwnCatalog.load()
     types = read_types(own.types(file.table("types")))
     languages = {
-        language_key(path.stem): read_language(path.stem, Table.load(path), types, own)
+        language_key(path.stem): read_language(path.stem, TomlTable.load(path), types, own)
         for path in sorted(directory.glob("*.toml"))
         if path.name != FILE
     }
@@ -144,7 +144,7 @@ def load(directory: Path) -> Catalog:
     return Catalog(types, MappingProxyType(languages), default, _read_base_url(file))
 
 
-def _read_base_url(file: Table) -> str | None:
+def _read_base_url(file: TomlTable) -> str | None:
     base = file.optional_text("base_url")
     if base is not None and not weblink.is_web(base):
         raise file.fault(f'"{base}" is no http or https address', "base_url")

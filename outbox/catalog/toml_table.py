@@ -13,7 +13,7 @@ KINDS = {bool: "true or false", str: "a text", list: "a list", dict: "a table"}
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class TomlTable:
     """Keys and values, read strictly."""
 
     where: str
@@ -55,9 +55,9 @@ class Table:
             if key not in keys:
                 raise self.fault(f"unknown key; there are {', '.join(keys)}", key)
 
-    def table(self, key: str) -> "Table":
+    def table(self, key: str) -> "TomlTable":
         """Read a table."""
-        return Table(f"{self.where}: {key}", self._read(key, dict))
+        return TomlTable(f"{self.where}: {key}", self._read(key, dict))
 
     def text(self, key: str) -> str:
         """Read a text that must be there and say something."""

@@ -12,20 +12,20 @@ from outbox.database.connection import Connection
 from outbox.lane.lane_skip import GivenUp
 from outbox.link import linking
 from outbox.link.chat_state import LinkState
-from outbox.link.link_audit import Audited, Change, How, audit
-from outbox.link.link_state import Refusal, clear, closed, opened, refuse, restore
+from outbox.link.link_audit import AuditChange, Audited, How, audit
+from outbox.link.link_state import ChatRefusal, clear, closed, opened, refuse, restore
 from outbox.link.linking import Linked, Migrated, Wanted, connect, connect_all, migrate
 
 __all__ = [
+    "AuditChange",
     "Audited",
-    "Change",
+    "ChatRefusal",
     "GivenUp",
     "How",
     "Link",
     "LinkState",
     "Linked",
     "Migrated",
-    "Refusal",
     "Wanted",
     "audit",
     "clear",

@@ -31,7 +31,7 @@ class How(StrEnum):
     """A message has shown it."""
 
 
-class Change(StrEnum):
+class AuditChange(StrEnum):
     """What has become of a link."""
 
     LINKED = "linked"
@@ -58,7 +58,7 @@ class Changed:
 
     link_id: int
     recipient: str
-    change: Change
+    change: AuditChange
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +67,12 @@ class Audited:
 
     link_id: int
     changed_at: datetime
-    change: Change
+    change: AuditChange
     how: How
     operator: str | None
 
 
-def changed(rows: Iterable[asyncpg.Record], change: Change) -> list[Changed]:
+def changed(rows: Iterable[asyncpg.Record], change: AuditChange) -> list[Changed]:
     """Say of links, by id and recipient, what has become of all of them."""
     return [Changed(row["id"], row["recipient"], change) for row in rows]
 
@@ -106,6 +106,6 @@ where recipient = any(array[$1::text]) order by recipient, id
 async def audit(conn: Connection, recipient: str) -> list[Audited]:
     """Tell all that has happened to a recipient's links, oldest first."""
     return [
-        Audited(row["link_id"], row["changed_at"], Change(row["change"]), How(row["how"]), row["operator"])
+        Audited(row["link_id"], row["changed_at"], AuditChange(row["change"]), How(row["how"]), row["operator"])
         for row in await conn.fetch(AUDIT, recipient)
     ]

@@ -13,11 +13,11 @@ from outbox.lane import lane_skip, lane_wake
 from outbox.lane.lane_skip import GivenUp
 from outbox.link import link_audit
 from outbox.link.chat_state import LinkState
-from outbox.link.link_audit import Change, Changed, How, changed
+from outbox.link.link_audit import AuditChange, Changed, How, changed
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class ChatRefusal:
     """What a send has shown about a recipient's chat."""
 
     recipient: str
@@ -50,7 +50,7 @@ returning t.id, t.recipient, t.state, a.believed is true as believed, t.state_at
 """
 
 
-async def refuse(conn: Connection, refusals: Sequence[Refusal]) -> dict[str, LinkState]:
+async def refuse(conn: Connection, refusals: Sequence[ChatRefusal]) -> dict[str, LinkState]:
     """Write what sends have shown; return the chats that cannot be written to now, by recipient."""
     rows = await conn.fetch(
         REFUSE,
@@ -60,7 +60,7 @@ async def refuse(conn: Connection, refusals: Sequence[Refusal]) -> dict[str, Lin
         [refusal.after for refusal in refusals],
     )
     believed = [row for row in rows if row["believed"]]
-    changes = [Changed(row["id"], row["recipient"], Change(row["state"])) for row in believed if row["changed"]]
+    changes = [Changed(row["id"], row["recipient"], AuditChange(row["state"])) for row in believed if row["changed"]]
     await link_audit.note(conn, changes, How.SEND)
     return {row["recipient"]: LinkState(row["state"]) for row in believed}
 
@@ -83,7 +83,7 @@ returning t.id, t.recipient, t.state_at = now() as changed
 async def clear(conn: Connection, recipients: Sequence[str]) -> int:
     """Forget what was held against chats that have taken a message; return how many were closed until then."""
     rows = [row for row in await conn.fetch(CLEAR, recipients) if row["changed"]]
-    await link_audit.note(conn, changed(rows, Change.ACTIVE), How.SEND)
+    await link_audit.note(conn, changed(rows, AuditChange.ACTIVE), How.SEND)
     return len(rows)
 
 
@@ -98,7 +98,7 @@ returning id, recipient
 async def restore(conn: Connection, within: timedelta) -> int:
     """Take back what sends have made believe of chats within this time; return of how many."""
     rows = await conn.fetch(RESTORE, within)
-    await link_audit.note(conn, changed(rows, Change.ACTIVE), How.SEND)
+    await link_audit.note(conn, changed(rows, AuditChange.ACTIVE), How.SEND)
     return len(rows)
 
 
@@ -126,7 +126,7 @@ async def closed(conn: Connection, chat_id: int, state: LinkState, at: datetime)
         lanes = await lane_skip.lock_lanes(conn, Channel.TELEGRAM, [found["recipient"]])
         if not await conn.fetchval(CLOSE, found["id"], state, at):
             return None
-        await link_audit.note(conn, changed([found], Change(state)), How.MEMBER)
+        await link_audit.note(conn, changed([found], AuditChange(state)), How.MEMBER)
         skipped = await lane_skip.skip(conn, dict.fromkeys(lanes.values(), str(state)))
         await lane_wake.requeue(conn, list(lanes.values()))
     return GivenUp(skipped.total())
@@ -150,5 +150,5 @@ async def opened(conn: Connection, chat_id: int, at: datetime) -> bool:
     async with conn.transaction():
         row = await conn.fetchrow(OPEN, chat_id, at)
         if row is not None:
-            await link_audit.note(conn, changed([row], Change.ACTIVE), How.MEMBER)
+            await link_audit.note(conn, changed([row], AuditChange.ACTIVE), How.MEMBER)
     return row is not None

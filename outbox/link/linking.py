@@ -18,7 +18,7 @@ from outbox.event_log import own_event
 from outbox.lane import lane_skip, lane_wake
 from outbox.lane.lane_skip import GivenUp
 from outbox.link import link_audit
-from outbox.link.link_audit import Change, How, changed
+from outbox.link.link_audit import AuditChange, How, changed
 
 Result = TypeVar("Result")
 
@@ -192,7 +192,7 @@ returning id, recipient
 async def _displace(conn: Connection, links: Sequence[Touched], how: How, operator: str | None) -> None:
     if links:
         rows = await conn.fetch(END, [link.id for link in links])
-        await link_audit.note(conn, changed(rows, Change.DISPLACED), how, operator)
+        await link_audit.note(conn, changed(rows, AuditChange.DISPLACED), how, operator)
 
 
 # whatever its state -> active. It counts as news also of an open chat: what Telegram has told of it before is old.
@@ -233,7 +233,7 @@ async def _renew(
         return frozenset()
     rows = await conn.fetch(REOPEN if reopen else TURN, [one.recipient for one in pairs], [p.thread_id for p in pairs])
     opened = [row for row in rows if row["state"] != "active"]
-    await link_audit.note(conn, changed(opened, Change.ACTIVE), how, operator)
+    await link_audit.note(conn, changed(opened, AuditChange.ACTIVE), how, operator)
     return frozenset(row["recipient"] for row in rows if row["turned"])
 
 
@@ -250,7 +250,7 @@ async def _add(conn: Connection, pairs: Sequence[Wanted], how: How, operator: st
         rows = await conn.fetch(
             ADD, [one.recipient for one in pairs], [one.chat_id for one in pairs], [one.thread_id for one in pairs]
         )
-        await link_audit.note(conn, changed(rows, Change.LINKED), how, operator)
+        await link_audit.note(conn, changed(rows, AuditChange.LINKED), how, operator)
 
 
 async def disconnect(conn: Connection, link_id: int, recipient: str, how: How, operator: str | None) -> GivenUp | None:
@@ -258,7 +258,7 @@ async def disconnect(conn: Connection, link_id: int, recipient: str, how: How, o
     async with conn.transaction():
         lanes = await lane_skip.lock_lanes(conn, Channel.TELEGRAM, [recipient])
         rows = await conn.fetch(END, [link_id])
-        await link_audit.note(conn, changed(rows, Change.UNLINKED), how, operator)
+        await link_audit.note(conn, changed(rows, AuditChange.UNLINKED), how, operator)
         if not rows:
             return None
         return GivenUp((await _give_up(conn, list(lanes.values()))).total())
@@ -307,7 +307,7 @@ async def _migrate(conn: Connection, people: Sequence[str], chats: Sequence[int]
     await _displace(conn, held, How.SEND, None)
     await own_event.emit_all(conn, [own_event.chat_displaced(link.recipient, link.id) for link in held])
     rows = await conn.fetch(MIGRATE, people, chats)
-    await link_audit.note(conn, changed(rows, Change.MIGRATED), How.SEND)
+    await link_audit.note(conn, changed(rows, AuditChange.MIGRATED), How.SEND)
     return Migrated(len(rows), len(held))
 
 

@@ -15,7 +15,7 @@ Content: TypeAlias = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class Term:
     """Whoever holds it looks."""
 
     number: int
@@ -34,22 +34,22 @@ returning turn, content, extract(epoch from taken_at)::float8 as now
 """
 
 
-async def take(conn: Connection, every: timedelta) -> Turn | None:
+async def take(conn: Connection, every: timedelta) -> Term | None:
     """Take the next turn when the last one was taken that long ago; None: it is too early, or another was first."""
     row = await conn.fetchrow(TAKE, every)
-    return None if row is None else Turn(*row)
+    return None if row is None else Term(*row)
 
 
 END = "update outbox.gauge set content = $2, looked_at = clock_timestamp() where turn = $1"
 
 
-async def end(conn: Connection, turn: Turn, found: Content) -> bool:
+async def end(conn: Connection, turn: Term, found: Content) -> bool:
     """Write what was found; say whether nobody has taken a newer turn meanwhile."""
     return await conn.execute(END, turn.number, dict(found)) == "UPDATE 1"
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class LeaderReading:
     """What the newest look has found."""
 
     content: Content
@@ -64,10 +64,10 @@ READ = "select content, extract(epoch from clock_timestamp() - looked_at)::float
 MAKE = "insert into outbox.gauge default values on conflict do nothing"
 
 
-async def read(conn: Connection) -> Seen:
+async def read(conn: Connection) -> LeaderReading:
     """Read what the newest look has found; where the row is lost, make it anew."""
     row = await conn.fetchrow(READ)
     if row is None:
         await conn.execute(MAKE)
-        return Seen({}, None)
-    return Seen(*row)
+        return LeaderReading({}, None)
+    return LeaderReading(*row)

@@ -97,7 +97,7 @@ class Done:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class OrderPlan:
     """What an action would change: counted before anything is."""
 
     action: Action
@@ -122,15 +122,15 @@ class Plan:
         return done
 
 
-async def plan(conn: Connection, action: Action, wanted: Filter, *, ignore_expiry: bool = False) -> Plan:
+async def plan(conn: Connection, action: Action, wanted: Filter, *, ignore_expiry: bool = False) -> OrderPlan:
     """Count what an action would change; change nothing."""
     now = await conn.fetchval("select now()")
     closed = replace(wanted, settled_before=min(now, wanted.settled_before or now))
     groups = await stuck.count(conn, ORDERS[action].old, closed)
-    return Plan(action, closed, groups, ignore_expiry)
+    return OrderPlan(action, closed, groups, ignore_expiry)
 
 
-async def carry_out(conn: Connection, what: Plan, operator: str, done: Done | None = None) -> Done:
+async def carry_out(conn: Connection, what: OrderPlan, operator: str, done: Done | None = None) -> Done:
     """Do what was planned, in batches of one transaction each; what is done stays done if it breaks off.
 
     `done` is filled as it goes, for whoever wants to know how far it came.
@@ -170,7 +170,7 @@ where id = any(array(
 CLEAR_EXPIRY = "update outbox.delivery set expires_at = null where id = any($1::bigint[]) and expires_at is not null"
 
 
-async def _change(conn: Connection, what: Plan, rows: Sequence[asyncpg.Record], operator: str) -> frozenset[int]:
+async def _change(conn: Connection, what: OrderPlan, rows: Sequence[asyncpg.Record], operator: str) -> frozenset[int]:
     """Change deliveries that nobody has changed meanwhile, and record it with each; return their ids."""
     order = ORDERS[what.action]
     async with conn.transaction():

@@ -15,7 +15,7 @@ from outbox.event_log.own_event import OwnEvent
 from outbox.lane import lane_skip, run
 from outbox.lane.lane_claim import PACE, Claimed, lock, put_on
 from outbox.link import chat_link
-from outbox.link.chat_link import Migrated, Refusal
+from outbox.link.chat_link import ChatRefusal, Migrated
 from outbox.link.chat_state import LinkState
 from outbox.recording import live_message
 from outbox.recording.live_message import LiveMessage
@@ -38,7 +38,7 @@ class Finish:
     link: LinkState | None = None
     """The chat's new state, where the outcome is about the chat."""
     link_after: timedelta = NO_TIME
-    """Believe that only when the same was seen this long ago (see `outbox.link.chat_link.Refusal`)."""
+    """Believe that only when the same was seen this long ago (see `outbox.link.link_state.ChatRefusal`)."""
     restore_links: timedelta = NO_TIME
     """Take back what was believed of all chats within this time."""
     migrate_to: int | None = None
@@ -243,8 +243,8 @@ def _proves_well(finish: Finish) -> bool:
     return held_against and isinstance(finish.outcome, Delivered)
 
 
-def _refusal(finish: Finish, state: LinkState) -> Refusal:
-    return Refusal(finish.claimed.recipient, finish.outcome.reason or state, state, finish.link_after)
+def _refusal(finish: Finish, state: LinkState) -> ChatRefusal:
+    return ChatRefusal(finish.claimed.recipient, finish.outcome.reason or state, state, finish.link_after)
 
 
 async def _skip_behind(conn: Connection, finishes: Sequence[Finish], closed: Mapping[str, str]) -> Counter[str]:

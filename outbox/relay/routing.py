@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
+from outbox.catalog.load import Catalog
 from outbox.database.connection import Connection
 from outbox.delivery.channel import Channel
 
@@ -39,6 +40,16 @@ class Routing(Mapping[str, Route]):
 
     def __len__(self) -> int:
         return len(self._routes)
+
+
+def routes_of(catalog: Catalog) -> Routing:
+    """Return where each type of the catalog goes."""
+    return Routing(
+        {
+            name: Route(name, known.category, known.channels, known.ttl, known.urgent)
+            for name, known in catalog.types.items()
+        }
+    )
 
 
 def _hash(routes: Mapping[str, Route]) -> int:

@@ -37,7 +37,7 @@ class Transferred:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class TransferPlan:
     """What would be moved."""
 
     new_schema: bool
@@ -45,7 +45,7 @@ class Plan:
     rows: Mapping[str, int] = field(default_factory=dict)
 
 
-async def plan(source: Connection, target: Connection) -> Plan:
+async def plan(source: Connection, target: Connection) -> TransferPlan:
     """Look whether a transfer can begin, and count what it would move; changes and locks nothing.
 
     Raises:
@@ -58,7 +58,7 @@ async def plan(source: Connection, target: Connection) -> Plan:
         await _require_empty(target)
     async with source.transaction(isolation="repeatable_read", readonly=True):
         await source.execute(FREE_PLANNER)
-        return Plan(new_schema, {t.name: (await table.total(source, t)).rows for t in await _moved(source)})
+        return TransferPlan(new_schema, {t.name: (await table.total(source, t)).rows for t in await _moved(source)})
 
 
 async def transfer(

@@ -19,7 +19,7 @@ WEBHOOK_SET = "a webhook was set, which takes the updates away: it is deleted ag
 
 
 @dataclass(slots=True)
-class Patience:
+class ReplyBackoff:
     """How long to wait after a failure: longer after each, until something succeeds."""
 
     _next: float = SHORTEST_S

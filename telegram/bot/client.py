@@ -7,7 +7,7 @@ from aiogram.types import User
 
 from health import Metrics
 from telegram.answer import Answer, Taken, status_label
-from telegram.bot_api_session import Session, make_bot
+from telegram.bot_api_session import BotApiSession, make_bot
 from telegram.error import AnswerError
 
 
@@ -18,7 +18,7 @@ class Client:
     """
 
     def __init__(self, token: str, api_base: str, *, timeout: float, connections: int, metrics: Metrics) -> None:
-        self._session = Session(api_base, timeout=timeout, connections=connections)
+        self._session = BotApiSession(api_base, timeout=timeout, connections=connections)
         self.bot = make_bot(token, self._session)
         self._metrics = metrics
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from aiogram.types import Message
 
 from telegram.bot.phrase import Phrase
-from telegram.bot.update_context import Replies, Visit
+from telegram.bot.update_context import Replies, UpdateContext
 
 EVERY_S = 60.0
 MOST_CHATS = 10_000
@@ -30,12 +30,12 @@ class Hints:
         return True
 
 
-async def explain(_message: Message, visit: Visit) -> Replies:
+async def explain(_message: Message, visit: UpdateContext) -> Replies:
     """List the commands."""
     return [visit.say(visit.words.html(Phrase.HELP))]
 
 
-async def give(_message: Message, visit: Visit, hints: Hints) -> Replies:
+async def give(_message: Message, visit: UpdateContext, hints: Hints) -> Replies:
     """Say that only commands are understood; not after each line of somebody who writes on."""
     if not hints.due(visit.chat_id, time.monotonic()):
         return []

@@ -7,7 +7,7 @@ from aiogram.types import BotCommand, BotCommandScopeAllPrivateChats, User
 
 from health import CheckName, Health, get_logger
 from telegram.answer import Taken
-from telegram.bot.answer_check import WELL, Patience, check_of
+from telegram.bot.answer_check import WELL, ReplyBackoff, check_of
 from telegram.bot.client import Client
 from telegram.bot.phrase import Phrase
 from telegram.bot.stopping import pause, unless_stopped
@@ -28,7 +28,7 @@ FALLBACK = "en"
 
 async def introduce(client: Client, health: Health, stopping: asyncio.Event) -> bool:
     """Ask until Telegram knows the bot; false when the process stops before."""
-    patience = Patience()
+    patience = ReplyBackoff()
     while not stopping.is_set():
         answer = await unless_stopped(stopping, client.introduce())
         if isinstance(answer, User):

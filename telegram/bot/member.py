@@ -5,12 +5,12 @@ from aiogram.types import ChatMemberAdministrator, ChatMemberRestricted, ChatMem
 
 from outbox.link import chat_link
 from outbox.link.chat_state import LinkState
-from telegram.bot.update_context import Replies, Visit
+from telegram.bot.update_context import Replies, UpdateContext
 
 GONE = frozenset({ChatMemberStatus.KICKED, ChatMemberStatus.LEFT})
 
 
-async def follow(event: ChatMemberUpdated, visit: Visit) -> Replies:
+async def follow(event: ChatMemberUpdated, visit: UpdateContext) -> Replies:
     """Write down whether the chat can be written to from then on."""
     state = state_of(event)
     if state is LinkState.ACTIVE:

@@ -7,10 +7,10 @@ from telegram.bot import keyboard
 from telegram.bot.category import categories_of
 from telegram.bot.phrase import Phrase
 from telegram.bot.settings import switch_category
-from telegram.bot.update_context import Replies, Reply, Visit, toast
+from telegram.bot.update_context import Replies, Reply, UpdateContext, toast
 
 
-async def switch(query: CallbackQuery, visit: Visit) -> Replies:
+async def switch(query: CallbackQuery, visit: UpdateContext) -> Replies:
     """Switch the category of a message, and let its button offer the opposite."""
     words, data = visit.words, query.data or ""
     on = data.startswith(keyboard.UNMUTE)
@@ -27,17 +27,19 @@ async def switch(query: CallbackQuery, visit: Visit) -> Replies:
     return [told, *_exchange(query, visit, category, offer)]
 
 
-async def refuse(query: CallbackQuery, visit: Visit) -> Replies:
+async def refuse(query: CallbackQuery, visit: UpdateContext) -> Replies:
     """Let nobody in a group decide for the person to whom its messages belong."""
     return [toast(query, visit.words.plain(Phrase.TOAST_PRIVATE_ONLY), alert=True)]
 
 
-async def forget(query: CallbackQuery, visit: Visit) -> Replies:
+async def forget(query: CallbackQuery, visit: UpdateContext) -> Replies:
     """Answer a button that means nothing any more."""
     return [toast(query, visit.words.plain(Phrase.TOAST_OLD_BUTTON), alert=True)]
 
 
-def _exchange(query: CallbackQuery, visit: Visit, category: str, button: InlineKeyboardButton | None) -> list[Reply]:
+def _exchange(
+    query: CallbackQuery, visit: UpdateContext, category: str, button: InlineKeyboardButton | None
+) -> list[Reply]:
     message = query.message
     # of a message that is too old Telegram does not show the buttons
     if not isinstance(message, Message) or message.reply_markup is None:

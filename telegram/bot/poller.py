@@ -8,12 +8,12 @@ from aiogram.methods import DeleteWebhook, GetUpdates
 
 from health import CheckName, Health, get_logger
 from telegram.answer import Answer
-from telegram.bot.answer_check import WELL, Patience, check_of, is_conflict, meets_webhook
+from telegram.bot.answer_check import WELL, ReplyBackoff, check_of, is_conflict, meets_webhook
 from telegram.bot.client import Client, result_list
 from telegram.bot.error import StoreAwayError
 from telegram.bot.incoming import KINDS, update_id_of
 from telegram.bot.stopping import pause, unless_stopped
-from telegram.bot.update_intake import Reception
+from telegram.bot.update_intake import UpdateIntake
 
 log = get_logger()
 
@@ -31,12 +31,12 @@ NUMBERLESS_PAUSE_S = 5.0
 class Poller:
     """Read the updates of one bot by getUpdates."""
 
-    def __init__(self, client: Client, reception: Reception, health: Health, stopping: asyncio.Event) -> None:
+    def __init__(self, client: Client, reception: UpdateIntake, health: Health, stopping: asyncio.Event) -> None:
         self._client = client
         self._reception = reception
         self._health = health
         self._stopping = stopping
-        self._patience = Patience()
+        self._patience = ReplyBackoff()
         self._offset: int | None = None
         self._well = False
         self._conflict_at = -CLEAN_S

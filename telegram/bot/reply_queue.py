@@ -54,7 +54,7 @@ class _Deadline:
         await asyncio.sleep(seconds)
 
 
-class Courier:
+class ReplyQueue:
     """Bring answers whose reasons are committed; one that cannot be brought is logged and dropped."""
 
     def __init__(

@@ -11,12 +11,12 @@ from outbox.person.preference import Preferences, Quiet
 from telegram.bot import keyboard, settings_page
 from telegram.bot.category import categories_of, muted_key, types_in
 from telegram.bot.phrase import Phrase
-from telegram.bot.settings_page import Page
-from telegram.bot.update_context import Replies, Reply, Visit, toast
+from telegram.bot.settings_page import SettingsPage
+from telegram.bot.update_context import Replies, Reply, UpdateContext, toast
 from telegram.bot.zone import ZONES
 
 
-async def show(_message: Message, visit: Visit) -> Replies:
+async def show(_message: Message, visit: UpdateContext) -> Replies:
     """Write the message with the settings."""
     if visit.preferences is None:
         return [visit.say(visit.words.html(Phrase.NOT_LINKED))]
@@ -24,7 +24,7 @@ async def show(_message: Message, visit: Visit) -> Replies:
     return [visit.say(shown.text, shown.buttons)]
 
 
-async def turn(query: CallbackQuery, visit: Visit) -> Replies:
+async def turn(query: CallbackQuery, visit: UpdateContext) -> Replies:
     """Show another page."""
     if visit.preferences is None:
         return _strange(query, visit)
@@ -37,7 +37,7 @@ async def turn(query: CallbackQuery, visit: Visit) -> Replies:
     return [toast(query), _redraw(query, visit, make(visit, visit.preferences))]
 
 
-async def switch(query: CallbackQuery, visit: Visit) -> Replies:
+async def switch(query: CallbackQuery, visit: UpdateContext) -> Replies:
     """Switch a category on or off."""
     if visit.link is None or visit.preferences is None:
         return _strange(query, visit)
@@ -56,7 +56,7 @@ async def switch(query: CallbackQuery, visit: Visit) -> Replies:
     ]
 
 
-async def switch_category(visit: Visit, category: str, *, enabled: bool) -> None:
+async def switch_category(visit: UpdateContext, category: str, *, enabled: bool) -> None:
     """Keep what the person has decided about a category's Telegram messages."""
     if visit.link is None:
         return
@@ -69,7 +69,7 @@ async def switch_category(visit: Visit, category: str, *, enabled: bool) -> None
     visit.note_skipped(skipped, Reason.MUTED)
 
 
-async def choose_quiet(query: CallbackQuery, visit: Visit) -> Replies:
+async def choose_quiet(query: CallbackQuery, visit: UpdateContext) -> Replies:
     """Keep what quiet hours shall do."""
     if visit.link is None or visit.preferences is None:
         return _strange(query, visit)
@@ -81,7 +81,7 @@ async def choose_quiet(query: CallbackQuery, visit: Visit) -> Replies:
     return [_saved(query, now), _redraw(query, now, settings_page.quiet_hours(now, chosen))]
 
 
-async def choose_zone(query: CallbackQuery, visit: Visit) -> Replies:
+async def choose_zone(query: CallbackQuery, visit: UpdateContext) -> Replies:
     """Keep the time zone of the quiet hours."""
     if visit.link is None or visit.preferences is None:
         return _strange(query, visit)
@@ -93,7 +93,7 @@ async def choose_zone(query: CallbackQuery, visit: Visit) -> Replies:
     return [_saved(query, now), _redraw(query, now, settings_page.quiet_hours(now, chosen))]
 
 
-async def choose_language(query: CallbackQuery, visit: Visit) -> Replies:
+async def choose_language(query: CallbackQuery, visit: UpdateContext) -> Replies:
     """Keep the language of notifications and of the bot."""
     if visit.link is None or visit.preferences is None:
         return _strange(query, visit)
@@ -106,7 +106,7 @@ async def choose_language(query: CallbackQuery, visit: Visit) -> Replies:
     return [_saved(query, now), _redraw(query, now, settings_page.languages(now, chosen))]
 
 
-async def _chosen(visit: Visit, recipient: str) -> tuple[Visit, Preferences]:
+async def _chosen(visit: UpdateContext, recipient: str) -> tuple[UpdateContext, Preferences]:
     """Look at what holds now; what was chosen before already is no change."""
     now, chosen = await _again(visit, recipient)
     if chosen != visit.preferences:
@@ -114,7 +114,7 @@ async def _chosen(visit: Visit, recipient: str) -> tuple[Visit, Preferences]:
     return now, chosen
 
 
-async def _again(visit: Visit, recipient: str) -> tuple[Visit, Preferences]:
+async def _again(visit: UpdateContext, recipient: str) -> tuple[UpdateContext, Preferences]:
     """Look at what holds now, to answer in the language that holds now."""
     chosen = await preference.read(visit.conn, recipient)
     return replace(visit, preferences=chosen), chosen
@@ -124,18 +124,18 @@ def _rest(query: CallbackQuery, prefix: str) -> str:
     return (query.data or "").removeprefix(prefix)
 
 
-def _redraw(query: CallbackQuery, visit: Visit, shown: Page) -> Reply:
+def _redraw(query: CallbackQuery, visit: UpdateContext, shown: SettingsPage) -> Reply:
     return visit.rewrite(query, shown.text, shown.buttons)
 
 
-def _saved(query: CallbackQuery, visit: Visit) -> Reply:
+def _saved(query: CallbackQuery, visit: UpdateContext) -> Reply:
     return toast(query, visit.words.plain(Phrase.TOAST_SAVED))
 
 
-def _strange(query: CallbackQuery, visit: Visit) -> Replies:
+def _strange(query: CallbackQuery, visit: UpdateContext) -> Replies:
     return [toast(query, visit.words.plain(Phrase.TOAST_NOT_LINKED), alert=True)]
 
 
-def _outdated(query: CallbackQuery, visit: Visit, chosen: Preferences) -> Replies:
+def _outdated(query: CallbackQuery, visit: UpdateContext, chosen: Preferences) -> Replies:
     told = toast(query, visit.words.plain(Phrase.TOAST_OLD_BUTTON), alert=True)
     return [told, _redraw(query, visit, settings_page.home(visit, chosen))]

@@ -12,7 +12,7 @@ from telegram.bot import keyboard, quiet_words
 from telegram.bot.category import categories_of, muted_key
 from telegram.bot.keyboard import Rows, button, markup, rows_of
 from telegram.bot.phrase import Phrase
-from telegram.bot.update_context import Visit
+from telegram.bot.update_context import UpdateContext
 from telegram.bot.zone import OFFSETS, zone_label, zone_name, zone_of
 
 HOME, QUIET, ZONE, LANGUAGE, DISCONNECT = "home", "quiet", "zone", "language", "disconnect"
@@ -24,14 +24,14 @@ CHOSEN, FREE = "●", "○"
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class SettingsPage:
     """What the message shows."""
 
     text: str
     buttons: InlineKeyboardMarkup
 
 
-def home(visit: Visit, chosen: Preferences, start: int = 0) -> Page:
+def home(visit: UpdateContext, chosen: Preferences, start: int = 0) -> SettingsPage:
     """Show the categories, and the ways to the other pages."""
     words, categories = visit.words, categories_of(visit.catalog)
     start = start if 0 <= start < len(categories) else 0
@@ -44,7 +44,7 @@ def home(visit: Visit, chosen: Preferences, start: int = 0) -> Page:
         [button(words.plain(Phrase.BUTTON_DISCONNECT), keyboard.PAGE + DISCONNECT)],
     ]
     title = words.html(Phrase.SETTINGS if categories else Phrase.SETTINGS_EMPTY)
-    return Page(f"{title}\n\n{quiet_words.described(words, chosen, visit.now)}", markup(rows))
+    return SettingsPage(f"{title}\n\n{quiet_words.described(words, chosen, visit.now)}", markup(rows))
 
 
 def page_with(catalog: Catalog, category: str) -> int:
@@ -53,7 +53,7 @@ def page_with(catalog: Catalog, category: str) -> int:
     return categories.index(category) // ON_A_PAGE * ON_A_PAGE if category in categories else 0
 
 
-def quiet_hours(visit: Visit, chosen: Preferences) -> Page:
+def quiet_hours(visit: UpdateContext, chosen: Preferences) -> SettingsPage:
     """Show what quiet hours can do."""
     words = visit.words
     rows = [
@@ -65,10 +65,10 @@ def quiet_hours(visit: Visit, chosen: Preferences) -> Page:
     now = quiet_words.described(words, chosen, visit.now)
     # described() has escaped its fields already, and the page takes it as it is
     text = words.texts[Phrase.QUIET_PAGE].format(now=now).strip()
-    return Page(text, markup([*rows, _back(visit, HOME)]))
+    return SettingsPage(text, markup([*rows, _back(visit, HOME)]))
 
 
-def zones(visit: Visit, chosen: Preferences) -> Page:
+def zones(visit: UpdateContext, chosen: Preferences) -> SettingsPage:
     """Show the clock of each whole hour around the world."""
     now, name = visit.now, quiet_words.effective_zone(chosen)
     buttons = [
@@ -79,10 +79,10 @@ def zones(visit: Visit, chosen: Preferences) -> Page:
         for hours in OFFSETS
     ]
     text = visit.words.html(Phrase.ZONE_PAGE, zone=zone_label(name, now))
-    return Page(text, markup([*rows_of(buttons, ZONES_IN_A_ROW), _back(visit, QUIET)]))
+    return SettingsPage(text, markup([*rows_of(buttons, ZONES_IN_A_ROW), _back(visit, QUIET)]))
 
 
-def languages(visit: Visit, chosen: Preferences) -> Page:
+def languages(visit: UpdateContext, chosen: Preferences) -> SettingsPage:
     """Show the catalog's languages by their own names."""
     known = visit.catalog.languages
     picked = visit.language if chosen.language else None
@@ -92,15 +92,15 @@ def languages(visit: Visit, chosen: Preferences) -> Page:
     ]
     auto = visit.words.plain(Phrase.BUTTON_LANGUAGE_AUTO)
     rows = [*rows_of(buttons, LANGUAGES_IN_A_ROW), [_choice(auto, keyboard.LANGUAGE, chosen=picked is None)]]
-    return Page(visit.words.html(Phrase.LANGUAGE_PAGE), markup([*rows, _back(visit, HOME)]))
+    return SettingsPage(visit.words.html(Phrase.LANGUAGE_PAGE), markup([*rows, _back(visit, HOME)]))
 
 
-def disconnect(visit: Visit, _chosen: Preferences) -> Page:
+def disconnect(visit: UpdateContext, _chosen: Preferences) -> SettingsPage:
     """Ask before the chat is unlinked."""
-    return Page(visit.words.html(Phrase.STOP_QUESTION), keyboard.yes_or_no(visit.words, keyboard.DISCONNECT))
+    return SettingsPage(visit.words.html(Phrase.STOP_QUESTION), keyboard.yes_or_no(visit.words, keyboard.DISCONNECT))
 
 
-PAGES: Mapping[str, Callable[[Visit, Preferences], Page]] = {
+PAGES: Mapping[str, Callable[[UpdateContext, Preferences], SettingsPage]] = {
     HOME: home,
     QUIET: quiet_hours,
     ZONE: zones,
@@ -115,7 +115,7 @@ def own_name(language: str) -> str:
     return name[:1].upper() + name[1:]
 
 
-def _switch(visit: Visit, chosen: Preferences, category: str) -> InlineKeyboardButton:
+def _switch(visit: UpdateContext, chosen: Preferences, category: str) -> InlineKeyboardButton:
     off = muted_key(category) in chosen.muted
     sign, data = ("🔕", keyboard.ON) if off else ("✅", keyboard.OFF)
     return button(f"{sign} {visit.language.categories[category]}", data + category)
@@ -131,5 +131,5 @@ def _choice(text: str, data: str, *, chosen: bool) -> InlineKeyboardButton:
     return button(f"{CHOSEN if chosen else FREE} {text}", data)
 
 
-def _back(visit: Visit, page: str) -> list[InlineKeyboardButton]:
+def _back(visit: UpdateContext, page: str) -> list[InlineKeyboardButton]:
     return [button(visit.words.plain(Phrase.BUTTON_BACK), keyboard.PAGE + page)]

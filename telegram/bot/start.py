@@ -10,14 +10,14 @@ from outbox.delivery.outcome import Reason
 from outbox.link import chat_link, telegram_update
 from outbox.link.chat_link import How, Linked
 from telegram.bot.phrase import Phrase
-from telegram.bot.update_context import Replies, Reply, Visit
+from telegram.bot.update_context import Replies, Reply, UpdateContext
 
 MOST_TRIES = 5
 WITHIN = timedelta(minutes=10)
 """So many useless tokens may a chat bring in so much time: to guess one takes more."""
 
 
-async def link_chat(_message: Message, command: CommandObject, visit: Visit) -> Replies:
+async def link_chat(_message: Message, command: CommandObject, visit: UpdateContext) -> Replies:
     """Link the chat to the person whom the token was made for."""
     if await telegram_update.failed_starts(visit.conn, visit.chat_id, WITHIN) >= MOST_TRIES:
         visit.note("link_refused", "too_many_tries")
@@ -33,7 +33,7 @@ async def link_chat(_message: Message, command: CommandObject, visit: Visit) -> 
     return _welcome(await visit.look(), linked)
 
 
-async def greet(message: Message, visit: Visit) -> Replies:
+async def greet(message: Message, visit: UpdateContext) -> Replies:
     """Say how to link the chat; one that is linked takes messages again."""
     if visit.link is None:
         return [visit.say(visit.words.html(Phrase.WELCOME))]
@@ -43,7 +43,7 @@ async def greet(message: Message, visit: Visit) -> Replies:
     return [visit.say(visit.words.html(Phrase.REOPENED if reopened else Phrase.LINKED_ALREADY))]
 
 
-async def _refuse(visit: Visit) -> Replies:
+async def _refuse(visit: UpdateContext) -> Replies:
     """Answer the same whether a token is unknown, used or too old: who guesses learns nothing."""
     await telegram_update.note_failed_start(visit.conn, visit.bot_id, visit.update_id)
     visit.note("link_refused", "useless_token")
@@ -53,7 +53,7 @@ async def _refuse(visit: Visit) -> Replies:
     return [visit.say(text)]
 
 
-def _welcome(visit: Visit, linked: Linked) -> list[Reply]:
+def _welcome(visit: UpdateContext, linked: Linked) -> list[Reply]:
     phrase = Phrase.LINKED_ALREADY if linked.renewed else Phrase.LINKED
     replies = [visit.say(visit.words.html(phrase))]
     if linked.displaced_chat is not None:

@@ -10,7 +10,7 @@ from outbox.person.last_sent import last_sent
 from outbox.person.preference import Preferences
 from telegram.bot.phrase import Phrase
 from telegram.bot.quiet_words import described, effective_zone
-from telegram.bot.update_context import Replies, Visit
+from telegram.bot.update_context import Replies, UpdateContext
 from telegram.bot.zone import zone_of
 
 PHRASES = {
@@ -22,7 +22,7 @@ PHRASES = {
 WHEN = "d MMMM y, HH:mm"
 
 
-async def tell(_message: Message, visit: Visit) -> Replies:
+async def tell(_message: Message, visit: UpdateContext) -> Replies:
     """Say how it stands with the chat."""
     words, chosen = visit.words, visit.preferences
     if visit.link is None or chosen is None:
@@ -36,7 +36,7 @@ async def tell(_message: Message, visit: Visit) -> Replies:
     return [visit.say("\n".join(lines))]
 
 
-def _last(visit: Visit, chosen: Preferences, moment: datetime) -> str:
+def _last(visit: UpdateContext, chosen: Preferences, moment: datetime) -> str:
     zone = zone_of(effective_zone(chosen))
     when = format_datetime(moment, WHEN, tzinfo=zone, locale=visit.words.language)
     return visit.words.html(Phrase.STATUS_LAST, when=when)

@@ -7,10 +7,10 @@ from outbox.link import chat_link
 from outbox.link.chat_link import How
 from telegram.bot.keyboard import DISCONNECT, STOP, YES, yes_or_no
 from telegram.bot.phrase import Phrase
-from telegram.bot.update_context import Replies, Visit, toast
+from telegram.bot.update_context import Replies, UpdateContext, toast
 
 
-async def ask(_message: Message, visit: Visit) -> Replies:
+async def ask(_message: Message, visit: UpdateContext) -> Replies:
     """Ask whether the chat shall be unlinked."""
     words = visit.words
     if visit.link is None:
@@ -18,7 +18,7 @@ async def ask(_message: Message, visit: Visit) -> Replies:
     return [visit.say(words.html(Phrase.STOP_QUESTION), yes_or_no(words, STOP))]
 
 
-async def decide(query: CallbackQuery, visit: Visit) -> Replies:
+async def decide(query: CallbackQuery, visit: UpdateContext) -> Replies:
     """Unlink the chat, or leave it linked, as the person has answered."""
     words, data = visit.words, query.data or ""
     if visit.link is None:

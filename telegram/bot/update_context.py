@@ -42,7 +42,7 @@ class Fact:
 
 
 @dataclass(frozen=True, slots=True)
-class Visit:
+class UpdateContext:
     """What handlers work with."""
 
     conn: Connection

@@ -16,8 +16,8 @@ from telegram.bot.client import Client
 from telegram.bot.error import StoreAwayError
 from telegram.bot.incoming import OTHER, Incoming, read_update
 from telegram.bot.phrase import Phrase
-from telegram.bot.reply_queue import Courier
-from telegram.bot.update_context import Fact, Replies, Visit, toast
+from telegram.bot.reply_queue import ReplyQueue
+from telegram.bot.update_context import Fact, Replies, UpdateContext, toast
 from telegram.bot.words import spoken, words_of
 
 log = get_logger()
@@ -40,7 +40,7 @@ class Transact(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class Handled:
     """What came of a visit."""
 
     word: str
@@ -50,14 +50,14 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class Reception:
+class UpdateIntake:
     """Where all updates come in, whichever way."""
 
     client: Client
     dispatcher: Dispatcher
     catalog: Catalog
     transact: Transact
-    courier: Courier
+    courier: ReplyQueue
     metrics: Metrics
     turns: Turns = field(default_factory=Turns)
 
@@ -91,13 +91,13 @@ class Reception:
         self._count(incoming.kind, "failed")
         self.courier.send(_apology(incoming))
 
-    async def _visit(self, conn: Connection, incoming: Incoming) -> Outcome:
+    async def _visit(self, conn: Connection, incoming: Incoming) -> Handled:
         if incoming.kind == OTHER:
-            return Outcome("ignored")
+            return Handled("ignored")
         number, bot = incoming.update.update_id, self.client.bot
         if not await telegram_update.first(conn, bot.id, number, incoming.chat_id):
-            return Outcome("repeated")
-        visit = await Visit(
+            return Handled("repeated")
+        visit = await UpdateContext(
             conn=conn,
             catalog=self.catalog,
             bot_id=bot.id,
@@ -109,9 +109,9 @@ class Reception:
         ).look()
         replies = await self.dispatcher.feed_update(bot, incoming.update, visit=visit)
         handled = isinstance(replies, list)
-        return Outcome("handled" if handled else "ignored", replies if handled else (), visit.facts)
+        return Handled("handled" if handled else "ignored", replies if handled else (), visit.facts)
 
-    def _tell(self, incoming: Incoming, outcome: Outcome) -> None:
+    def _tell(self, incoming: Incoming, outcome: Handled) -> None:
         self._count(incoming.kind, outcome.word)
         for fact in outcome.facts:
             log.info(fact.event, **fact.about)

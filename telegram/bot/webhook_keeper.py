@@ -8,7 +8,7 @@ from aiogram.methods import GetWebhookInfo, SetWebhook
 
 from health import Check, CheckName, Health, Status, get_logger
 from telegram.answer import Answer, Refused, Taken
-from telegram.bot.answer_check import REFUSED_PAUSE_S, WELL, Patience, check_of
+from telegram.bot.answer_check import REFUSED_PAUSE_S, WELL, ReplyBackoff, check_of
 from telegram.bot.client import Client
 from telegram.bot.incoming import KINDS
 from telegram.bot.stopping import pause, unless_stopped
@@ -43,7 +43,7 @@ class WebhookKeeper:
         self._method = SetWebhook(url=url, secret_token=secret, allowed_updates=list(KINDS))
         self._health = health
         self._stopping = stopping
-        self._patience = Patience()
+        self._patience = ReplyBackoff()
 
     async def run(self) -> None:
         """Set the webhook, and look at it every minute, until the process stops; it stays set then."""

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request, Response
 
 from health import Metrics
 from telegram.bot.error import StoreAwayError
-from telegram.bot.update_intake import Reception
+from telegram.bot.update_intake import UpdateIntake
 
 HEADER = "X-Telegram-Bot-Api-Secret-Token"
 LABEL = b"vestnik webhook"
@@ -30,7 +30,7 @@ def path_of(url: str) -> str:
 
 
 def webhook_router(
-    path: str, secret: str, reception: Reception, metrics: Metrics, ready: Callable[[], bool]
+    path: str, secret: str, reception: UpdateIntake, metrics: Metrics, ready: Callable[[], bool]
 ) -> APIRouter:
     """Build the page that Telegram posts updates to; until it is `ready`, Telegram shall come again."""
     router = APIRouter()
@@ -62,7 +62,7 @@ async def read_body(request: Request) -> bytes | None:
     return bytes(body)
 
 
-async def _take(reception: Reception, body: bytes) -> HTTPStatus:
+async def _take(reception: UpdateIntake, body: bytes) -> HTTPStatus:
     try:
         raw = json.loads(body)
     except (ValueError, RecursionError):

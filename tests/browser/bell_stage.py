@@ -24,12 +24,12 @@ from outbox.catalog.load import load as load_catalog
 from outbox.database.connection import Connection
 from outbox.event_log import event
 from outbox.relay import fan_out
+from outbox.relay.routing import routes_of
 from tests.browser.phone import PATIENCE_MS
 from tests.integration.api_stage import JWT_SECRET, SECRETS, api_settings
 from workers.configuration.settings import Settings
 from workers.embedded.engine import free_port
 from workers.serving.api_process import USES, Api, furnish
-from workers.wiring.worker_parts import routes_of
 
 LOOPBACK = "127.0.0.1"
 AT_ONCE = timedelta(0)

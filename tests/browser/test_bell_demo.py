@@ -22,7 +22,7 @@ from outbox.person.recipient import Profile
 from telegram.simulator import DEVELOPMENT_TOKEN
 from tests.browser.bell_stage import AT_ONCE, Bell, BellStage
 from tests.integration.api_stage import JWT_SECRET
-from workers.demo.bell import Inbox, build_bell
+from workers.demo.bell import DemoInbox, build_bell
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -40,7 +40,7 @@ async def demo(bells: BellStage) -> AsyncIterator[str]:
     pool = await open_pool(bells.settings.secret("DATABASE_URL"), size=2)
     app = FastAPI()
     catalog = load_catalog(bells.settings.catalog_dir)
-    app.include_router(build_bell(Inbox(pool, catalog, "alice", bells.api, Tokens((JWT_SECRET,)))))
+    app.include_router(build_bell(DemoInbox(pool, catalog, "alice", bells.api, Tokens((JWT_SECRET,)))))
     serving = asyncio.create_task(serve(app, listener, stop, AT_ONCE))
     try:
         yield f"{origin}/bell"

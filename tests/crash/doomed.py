@@ -23,7 +23,7 @@ from outbox.lane.lane_claim import Claimed
 from outbox.recording import record
 from outbox.relay import fan_out
 from telegram.answer import Taken
-from telegram.bot_api_session import Session
+from telegram.bot_api_session import BotApiSession
 from tests.crash.point import Point
 from workers.main import main as run_command
 
@@ -73,11 +73,11 @@ def set_point(doom: Doom) -> None:
         case Point.CLAIMED:
             replace(lane_claim, "claim_shares", lambda claim: _after(doom, claim, bool, _owners))
         case Point.BEFORE_REQUEST:
-            replace(Session, "call", lambda call: _before_request(doom, call))
+            replace(BotApiSession, "call", lambda call: _before_request(doom, call))
         case Point.REACHED:
-            replace(Session, "call", lambda call: _reached(doom, call))
+            replace(BotApiSession, "call", lambda call: _reached(doom, call))
         case Point.ANSWERED:
-            replace(Session, "call", lambda call: _after(doom, call, _is_taken_message))
+            replace(BotApiSession, "call", lambda call: _after(doom, call, _is_taken_message))
         case Point.RECORDED:
             replace(record, "record", lambda write: _after(doom, write, lambda recorded: bool(recorded.won)))
 

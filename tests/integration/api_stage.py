@@ -14,7 +14,7 @@ import aiohttp
 import jwt
 
 from health import Health, listen, port_of, serve
-from inapp.api import Surroundings, build_api
+from inapp.api import Dependencies, build_api
 from outbox.database.connection import Pool
 from tests.integration.stage import settings
 from workers.configuration.settings import Settings
@@ -72,7 +72,7 @@ class ApiStage:
     session: aiohttp.ClientSession
 
     @property
-    def world(self) -> Surroundings:
+    def world(self) -> Dependencies:
         """Lend what the endpoints stand on."""
         return self.parts.world
 

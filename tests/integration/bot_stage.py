@@ -13,7 +13,7 @@ from tests.crash.wire import Wire
 from tests.integration.stage import Stage, until_true
 from workers.configuration.settings import Settings
 from workers.serving.bot_process import USES, take_updates
-from workers.wiring.bot_parts import Desk, furnish
+from workers.wiring.bot_parts import BotParts, furnish
 
 ANNA, BORIS = 101, 102
 """Two private chats."""
@@ -25,7 +25,7 @@ class BotStage:
     """Where people and the bot meet."""
 
     stage: Stage
-    desk: Desk
+    desk: BotParts
 
     async def say(self, chat_id: int, text: str, **more: object) -> Any:
         """Let the person of a chat write."""
@@ -132,7 +132,7 @@ async def bot_stage(stage: Stage) -> AsyncIterator[BotStage]:
 
 
 @asynccontextmanager
-async def desk_of(stage: Stage, **changed: str) -> AsyncIterator[Desk]:
+async def desk_of(stage: Stage, **changed: str) -> AsyncIterator[BotParts]:
     """Furnish a bot's desk on the stage."""
     given = {name.lower(): value for name, value in {**stage.environment, **changed}.items()}
     async with furnish(Settings(**given), Health("bot", "b1", USES)) as desk:  # type: ignore[arg-type]  # from text
@@ -140,7 +140,7 @@ async def desk_of(stage: Stage, **changed: str) -> AsyncIterator[Desk]:
 
 
 @asynccontextmanager
-async def polling(desk: Desk) -> AsyncIterator[None]:
+async def polling(desk: BotParts) -> AsyncIterator[None]:
     """Take updates for as long as the block lasts."""
     task = asyncio.create_task(take_updates(desk))
     try:

@@ -20,7 +20,7 @@ from workers.configuration.settings import Settings
 from workers.embedded import engine
 from workers.embedded.child_process import simulator
 from workers.embedded.engine import Postgres
-from workers.wiring.worker_parts import Parts, wire
+from workers.wiring.worker_parts import WorkerParts, wire
 from workers.worker.watch import USES
 
 
@@ -89,7 +89,7 @@ def migrations(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-async def parts(stage: Stage) -> AsyncIterator[Parts]:
+async def parts(stage: Stage) -> AsyncIterator[WorkerParts]:
     """Wire the parts of a worker whose run has relayed everything."""
     given: dict[str, str] = {name.lower(): value for name, value in stage.environment.items()}
     async with wire(Settings(**given), Health("worker", "w1", USES)) as wired:  # type: ignore[arg-type]  # from text

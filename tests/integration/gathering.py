@@ -8,7 +8,7 @@ from typing import Any
 from outbox.event_log import event
 from outbox.relay import fan_out
 from tests.integration.stage import Stage, payload
-from workers.wiring.worker_parts import Parts
+from workers.wiring.worker_parts import WorkerParts
 
 NOTE, HELD, OTHER, ALONE = "note.list", "note.held", "other.list", "note.alone"
 """Of one category and listed; as that, and must not arrive twice; of another category; of the first, not listed."""
@@ -75,14 +75,14 @@ def write(folder: Path) -> Path:
     return folder
 
 
-async def queue(stage: Stage, parts: Parts, who: str, *types: str, first: int = 1) -> None:
+async def queue(stage: Stage, parts: WorkerParts, who: str, *types: str, first: int = 1) -> None:
     """Let messages of these types wait for somebody, numbered in their order."""
     for number, type_ in enumerate(types, first):
         await event.emit(stage.conn, type_, [who], payload(number) | {"number": number})
     await relay_all(stage, parts)
 
 
-async def relay_all(stage: Stage, parts: Parts) -> None:
+async def relay_all(stage: Stage, parts: WorkerParts) -> None:
     """Relay whatever is emitted."""
     while await fan_out.peek(stage.conn, parts.routes):
         await fan_out.step(stage.conn, parts.routes)

@@ -6,8 +6,8 @@ from outbox.catalog.load import load
 from outbox.database.connection import Connection
 from outbox.event_log import event
 from outbox.relay import fan_out
+from outbox.relay.routing import routes_of
 from tests.integration.stage import MARKETPLACE, TYPE, payload
-from workers.wiring.worker_parts import routes_of
 
 CATALOG = load(MARKETPLACE / "catalog")
 ROUTES = routes_of(CATALOG)

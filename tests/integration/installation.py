@@ -19,13 +19,13 @@ from outbox.lane import lane_claim
 from outbox.recording import record
 from outbox.recording.record import Finish
 from outbox.relay import fan_out
+from outbox.relay.routing import routes_of
 from outbox.transfer import table
 from outbox.transfer.table import Total
 from tests.conftest import SETTINGS
 from tests.integration.stage import MARKETPLACE, TYPE, Stage, payload
 from workers.embedded import engine
 from workers.embedded.engine import Postgres
-from workers.wiring.worker_parts import routes_of
 
 PEOPLE = {"anna": 11, "boris": 12}
 SENT, WAITING, UNRELAYED, SCHEDULED = (0, 1), (2,), (3, 4), 5

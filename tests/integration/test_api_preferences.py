@@ -10,11 +10,11 @@ from outbox.person import preference, recipient
 from outbox.person.preference import Quiet
 from outbox.person.recipient import Profile
 from outbox.relay.fan_out import step
+from outbox.relay.routing import routes_of
 from tests.integration.api_stage import ApiStage
 from tests.integration.runs import states
 from tests.integration.stage import TYPE, payload
 from tests.integration.test_fan_out import link
-from workers.wiring.worker_parts import routes_of
 
 PATH = "/api/preferences"
 BOTH = {"telegram": True, "inapp": True}

@@ -20,10 +20,10 @@ from schemathesis.specs.openapi.checks import (
 
 from outbox.event_log.event import emit
 from outbox.relay.fan_out import step
+from outbox.relay.routing import routes_of
 from tests.integration.api_stage import CONSUMER_SECRET, ApiStage, Reply, api_stage, assert_enveloped
 from tests.integration.stage import TYPE, Stage, payload
 from tests.integration.test_fan_out import link
-from workers.wiring.worker_parts import routes_of
 
 EXAMPLES = 6
 """Requests for each endpoint that keep to the document, and as many that do not."""

@@ -16,9 +16,9 @@ from outbox.link.chat_link import How
 from outbox.person import preference
 from outbox.person.preference import Quiet
 from outbox.relay.fan_out import step
+from outbox.relay.routing import routes_of
 from tests.integration.api_stage import CONSUMER_SECRET, ApiStage, api_stage
 from tests.integration.stage import TYPE, Stage, payload
-from workers.wiring.worker_parts import routes_of
 
 ANNAS_CHAT = 778_899_001_122
 NO_BATCH = "00000000-0000-4000-8000-000000000000"

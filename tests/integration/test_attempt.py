@@ -17,11 +17,11 @@ from tests.integration.test_deliver import run
 from workers.configuration.settings import Settings
 from workers.delivery.expired_lease import settle
 from workers.delivery.recorder import count
-from workers.wiring.worker_parts import Parts, wire
+from workers.wiring.worker_parts import WorkerParts, wire
 from workers.worker.watch import USES
 
 
-async def send(stage: Stage, parts: Parts, *people: str) -> None:
+async def send(stage: Stage, parts: WorkerParts, *people: str) -> None:
     """Emit one message to each of these people, and deliver what is due."""
     for number, who in enumerate(people):
         await stage.emit(number, who)
@@ -43,7 +43,7 @@ async def link_of(stage: Stage, who: str) -> tuple[str, str | None]:
     return row["state"], row["fault"]
 
 
-async def test_a_chat_that_is_not_found_once_is_not_given_up(stage: Stage, parts: Parts) -> None:
+async def test_a_chat_that_is_not_found_once_is_not_given_up(stage: Stage, parts: WorkerParts) -> None:
     """The message dies, the link stays; seen again an hour later it is believed."""
     await stage.people({"anna": 1})
     await refuse(stage, 400, "Bad Request: chat not found")
@@ -55,7 +55,7 @@ async def test_a_chat_that_is_not_found_once_is_not_given_up(stage: Stage, parts
     assert await stage.states() == {"dead": 2}
 
 
-async def test_a_message_that_arrives_clears_what_was_held_against_its_chat(stage: Stage, parts: Parts) -> None:
+async def test_a_message_that_arrives_clears_what_was_held_against_its_chat(stage: Stage, parts: WorkerParts) -> None:
     """A chat that takes messages again is written to as before, also when its link had been closed."""
     await stage.people({"anna": 1, "boris": 2})
     await refuse(stage, 400, "Bad Request: chat not found", times=1)
@@ -70,7 +70,7 @@ async def test_a_message_that_arrives_clears_what_was_held_against_its_chat(stag
     assert await link_of(stage, "boris") == ("active", None)
 
 
-async def test_refusals_in_masses_close_no_link(stage: Stage, parts: Parts) -> None:
+async def test_refusals_in_masses_close_no_link(stage: Stage, parts: WorkerParts) -> None:
     """From the twentieth on messages wait, and the links that were closed before it are opened again."""
     people = {f"u{number}": number for number in range(1, 41)}
     await stage.people(people)
@@ -84,7 +84,7 @@ async def test_refusals_in_masses_close_no_link(stage: Stage, parts: Parts) -> N
     assert "telegram" in parts.out_of_reach
 
 
-async def test_a_message_without_its_markup_is_counted_by_type(stage: Stage, parts: Parts) -> None:
+async def test_a_message_without_its_markup_is_counted_by_type(stage: Stage, parts: WorkerParts) -> None:
     """It arrives as plain text, and the author of the type's texts can learn of it."""
     await stage.people({"anna": 1})
     await refuse(stage, 400, "Bad Request: can't parse entities: Unexpected end tag at byte offset 3", times=1)
@@ -96,14 +96,14 @@ async def test_a_message_without_its_markup_is_counted_by_type(stage: Stage, par
     assert tuple(tried) == ("delivered", "markup", "answered")
 
 
-async def test_lanes_that_only_their_pace_holds_back_are_counted(parts: Parts) -> None:
+async def test_lanes_that_only_their_pace_holds_back_are_counted(parts: WorkerParts) -> None:
     """The limiter's metric tells chats from the bot."""
     count(parts, [], Recorded(paced=3))
     assert parts.metrics.registry.get_sample_value("vestnik_limiter_denied_total", {"scope": "chat"}) == 3
 
 
 @pytest.fixture
-async def operated(stage: Stage) -> AsyncIterator[Parts]:
+async def operated(stage: Stage) -> AsyncIterator[WorkerParts]:
     """Wire the parts of a worker with an operator, and types that must not arrive twice."""
     given: dict[str, str] = {name.lower(): value for name, value in stage.environment.items()}
     given |= {"operators": "olga", "catalog_dir": str(write(stage.folder / "catalog"))}
@@ -111,7 +111,7 @@ async def operated(stage: Stage) -> AsyncIterator[Parts]:
         yield wired
 
 
-async def test_operators_learn_of_what_a_dead_worker_left(stage: Stage, operated: Parts) -> None:
+async def test_operators_learn_of_what_a_dead_worker_left(stage: Stage, operated: WorkerParts) -> None:
     """A held delivery whose worker died is told to them as one whose answer was lost is."""
     await stage.people({"anna": 1})
     await event.emit(stage.conn, HELD, ["anna"], {"number": 1})

@@ -14,7 +14,7 @@ from tests.integration.runs import due_longer, wait
 from tests.integration.test_fan_out import link, relay_all
 from workers.slices.maintain import maintain_slice
 from workers.slices.time_slice import Slice
-from workers.wiring.worker_parts import Parts
+from workers.wiring.worker_parts import WorkerParts
 
 HOUR_S = 3600.0
 
@@ -172,7 +172,7 @@ async def test_an_open_reading_transaction_has_none(conn: Connection, database_u
     await reader.close()
 
 
-async def test_a_relay_that_stands_still_is_seen_to_be_late(parts: Parts, conn: Connection) -> None:
+async def test_a_relay_that_stands_still_is_seen_to_be_late(parts: WorkerParts, conn: Connection) -> None:
     """The worker's metric `relay_lag_seconds` grows also while no relay runs."""
     await emit(conn, "order.hint", ["anna"])
     await conn.execute("update outbox.event set created_at = now() - interval '1 hour'")

@@ -12,9 +12,9 @@ from health import CheckName, Health, Metrics, Status
 from outbox.delivery.outcome import Delivered, Outcome, Reason, Reject, Retry, Snooze, Unknown
 from outbox.lane.lane_claim import Claimed
 from outbox.link.chat_state import LinkState
-from telegram import Budget, Gate, GateScope, Guard, LinkChange, Verdict
+from telegram import Budget, FloodWait, GateScope, Guard, LinkChange, Verdict
 from tests.integration.pacing import BOT, Clock, paced
-from workers.pacing.backpressure import Bot
+from workers.pacing.backpressure import Backpressure
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 OK = Verdict(Delivered(1))
@@ -50,7 +50,7 @@ def claimed(lane: int = 1, *, reason: str | None = None, in_pace: bool = True) -
 
 def flood(seconds: int, scope: GateScope = GateScope.CHAT) -> Verdict:
     """Make the verdict of a 429."""
-    return Verdict(Snooze(seconds * SECONDS, Reason.FLOOD), gate=Gate(scope, seconds * SECONDS))
+    return Verdict(Snooze(seconds * SECONDS, Reason.FLOOD), gate=FloodWait(scope, seconds * SECONDS))
 
 
 @pytest.fixture
@@ -66,20 +66,22 @@ def clock() -> Clock:
     return Clock()
 
 
-def bot_of(redis: Redis, clock: Clock | None = None) -> Bot:
+def bot_of(redis: Redis, clock: Clock | None = None) -> Backpressure:
     """Make one worker's bot, on a test's clock if one is given."""
     health = Health("worker", "w1", (CheckName.TELEGRAM,))
     pacer = paced(redis, clock, rate=20, burst=10)
-    return Bot(pacer, Guard(redis, BOT), health, Metrics(CollectorRegistry()), paid=False, out_of_reach=set())
+    return Backpressure(pacer, Guard(redis, BOT), health, Metrics(CollectorRegistry()), paid=False, out_of_reach=set())
 
 
 @pytest.fixture
-def bot(redis: Redis, clock: Clock) -> Bot:
+def bot(redis: Redis, clock: Clock) -> Backpressure:
     """Make the bot under test."""
     return bot_of(redis, clock)
 
 
-async def outcomes(bot: Bot, *verdicts: Verdict, reason: str | None = None, probe: bool = False) -> list[Outcome]:
+async def outcomes(
+    bot: Backpressure, *verdicts: Verdict, reason: str | None = None, probe: bool = False
+) -> list[Outcome]:
     """Let the bot heed verdicts about different chats; give what they mean for their messages."""
     heeded = [
         await bot.heed(claimed(lane, reason=reason), verdict, probe=probe) for lane, verdict in enumerate(verdicts, 1)
@@ -87,7 +89,7 @@ async def outcomes(bot: Bot, *verdicts: Verdict, reason: str | None = None, prob
     return [verdict.outcome for verdict in heeded]
 
 
-def status(bot: Bot) -> Status:
+def status(bot: Backpressure) -> Status:
     """Tell how health sees Telegram."""
     return bot.health.checks[CheckName.TELEGRAM].status
 
@@ -97,26 +99,26 @@ def spared(outcome: Outcome) -> bool:
     return isinstance(outcome, Snooze) or (isinstance(outcome, Unknown) and outcome.delay is not None)
 
 
-async def test_an_answer_leaves_everything_open(bot: Bot) -> None:
+async def test_an_answer_leaves_everything_open(bot: Backpressure) -> None:
     """A delivered message changes nothing for the others."""
     assert await outcomes(bot, OK) == [Delivered(1)]
     assert (await bot.pacer.gate_remaining(), status(bot)) == (NOTHING, Status.OK)
 
 
-async def test_the_first_failure_costs_nothing(bot: Bot) -> None:
+async def test_the_first_failure_costs_nothing(bot: Backpressure) -> None:
     """Nobody knows yet whether it is an outage: the message waits some seconds, the others go on."""
     [outcome] = await outcomes(bot, DOWN)
     assert spared(outcome)
     assert (await bot.pacer.gate_remaining(), status(bot)) == (NOTHING, Status.DEGRADED)
 
 
-async def test_a_message_that_fails_again_while_others_get_through_pays(bot: Bot) -> None:
+async def test_a_message_that_fails_again_while_others_get_through_pays(bot: Backpressure) -> None:
     """Its own fault is not an outage: it uses its attempts up, or it would be tried for ever."""
     await outcomes(bot, OK)
     assert await outcomes(bot, DOWN, reason="unavailable") == [Retry(Reason.UNAVAILABLE)]
 
 
-async def test_three_failures_in_a_row_close_the_gate(bot: Bot) -> None:
+async def test_three_failures_in_a_row_close_the_gate(bot: Backpressure) -> None:
     """An outage pauses everybody, and costs none of them an attempt, whatever they failed of before."""
     await outcomes(bot, OK)
     assert all(map(spared, (await outcomes(bot, DOWN, DOWN, DOWN, DOWN, reason="unavailable"))[1:]))
@@ -124,12 +126,12 @@ async def test_three_failures_in_a_row_close_the_gate(bot: Bot) -> None:
     assert status(bot) is Status.UNHEALTHY
 
 
-async def test_one_lost_answer_costs_an_attempt(bot: Bot) -> None:
+async def test_one_lost_answer_costs_an_attempt(bot: Backpressure) -> None:
     """It may be the message's own: resent by the schedule."""
     assert await outcomes(bot, LOST) == [Unknown(Reason.LOST_ANSWER)]
 
 
-async def test_lost_answers_in_a_row_cost_none(bot: Bot) -> None:
+async def test_lost_answers_in_a_row_cost_none(bot: Backpressure) -> None:
     """A Telegram that hangs is an outage too; each resend is still counted as a possible duplicate."""
     first, *rest = await outcomes(bot, LOST, LOST, LOST, LOST)
     assert not spared(first)
@@ -137,7 +139,7 @@ async def test_lost_answers_in_a_row_cost_none(bot: Bot) -> None:
     assert await bot.pacer.gate_remaining() > NOTHING
 
 
-async def test_a_probe_that_fails_closes_the_gate_for_longer(bot: Bot, clock: Clock) -> None:
+async def test_a_probe_that_fails_closes_the_gate_for_longer(bot: Backpressure, clock: Clock) -> None:
     """The pause doubles from probe to probe."""
     await outcomes(bot, DOWN, DOWN, DOWN)
     first = await bot.pacer.gate_remaining()
@@ -148,7 +150,7 @@ async def test_a_probe_that_fails_closes_the_gate_for_longer(bot: Bot, clock: Cl
     assert await bot.pacer.gate_remaining() > first
 
 
-async def test_a_probe_that_gets_through_opens(bot: Bot, clock: Clock) -> None:
+async def test_a_probe_that_gets_through_opens(bot: Backpressure, clock: Clock) -> None:
     """Then all go again, at the rate."""
     await outcomes(bot, DOWN, DOWN, DOWN)
     await _opened(bot, clock)
@@ -159,7 +161,7 @@ async def test_a_probe_that_gets_through_opens(bot: Bot, clock: Clock) -> None:
     assert status(bot) is Status.OK
 
 
-async def test_a_probe_that_was_never_sent_is_tried_again(bot: Bot, clock: Clock) -> None:
+async def test_a_probe_that_was_never_sent_is_tried_again(bot: Backpressure, clock: Clock) -> None:
     """A message without a chat shows nothing: the next one probes at once."""
     await outcomes(bot, DOWN, DOWN, DOWN)
     await _opened(bot, clock)
@@ -168,26 +170,26 @@ async def test_a_probe_that_was_never_sent_is_tried_again(bot: Bot, clock: Clock
     assert (await _granted(bot, clock)).probe
 
 
-async def _opened(bot: Bot, clock: Clock) -> None:
+async def _opened(bot: Backpressure, clock: Clock) -> None:
     """Let pass what the gate is still closed."""
     clock.pass_by(await bot.pacer.gate_remaining())
 
 
-async def _granted(bot: Bot, clock: Clock) -> Budget:
+async def _granted(bot: Backpressure, clock: Clock) -> Budget:
     """Ask until something is granted, each time when told to."""
     while (budget := await bot.pacer.reserve(1)).granted == 0:
         clock.pass_by(budget.wait)
     return budget
 
 
-async def test_a_429_to_a_chat_that_kept_its_pace_is_about_the_bot(bot: Bot) -> None:
+async def test_a_429_to_a_chat_that_kept_its_pace_is_about_the_bot(bot: Backpressure) -> None:
     """Telegram does not say whom it means: a chat that was not pressed cannot be it."""
     await outcomes(bot, flood(30))
     assert await bot.pacer.gate_remaining() > 29 * SECONDS
     assert bot.pacer.rate == 10
 
 
-async def test_a_429_to_a_chat_in_its_burst_is_about_the_chat(bot: Bot) -> None:
+async def test_a_429_to_a_chat_in_its_burst_is_about_the_chat(bot: Backpressure) -> None:
     """Only this lane waits, by its own snooze; the metric counts the chat."""
     await bot.heed(claimed(1, in_pace=False), flood(30), probe=False)
     assert await bot.pacer.gate_remaining() == NOTHING
@@ -202,20 +204,20 @@ async def test_two_chats_with_a_429_close_the_bots_gate(redis: Redis, clock: Clo
     assert await one.pacer.gate_remaining() > 29 * SECONDS
 
 
-async def test_a_wait_for_the_whole_bot_is_obeyed(bot: Bot) -> None:
+async def test_a_wait_for_the_whole_bot_is_obeyed(bot: Backpressure) -> None:
     """What the classification takes for the bot's closes its gate, whatever the chat's pace."""
     await bot.heed(claimed(1, in_pace=False), flood(5, GateScope.BOT), probe=False)
     assert await bot.pacer.gate_remaining() > 4 * SECONDS
     assert status(bot) is Status.DEGRADED
 
 
-async def test_a_second_request_is_taken_from_the_rate(bot: Bot) -> None:
+async def test_a_second_request_is_taken_from_the_rate(bot: Backpressure) -> None:
     """A message that went out in two requests leaves less for the others."""
     await outcomes(bot, *[replace(OK, requests=2)] * 200)
     assert (await bot.pacer.reserve(1)).granted == 0
 
 
-async def test_a_refused_bot_stops_everything(bot: Bot) -> None:
+async def test_a_refused_bot_stops_everything(bot: Backpressure) -> None:
     """A wrong token: nothing is claimed any more, nothing dies, no link is touched, until getMe answers."""
     verdict = Verdict(Snooze(10 * SECONDS, Reason.BOT_REFUSED), stop_bot=True)
     assert await outcomes(bot, verdict) == [verdict.outcome]
@@ -225,7 +227,7 @@ async def test_a_refused_bot_stops_everything(bot: Bot) -> None:
     assert (bot.refused.is_set(), status(bot)) == (False, Status.OK)
 
 
-async def test_too_many_refused_chats_are_not_believed(bot: Bot) -> None:
+async def test_too_many_refused_chats_are_not_believed(bot: Backpressure) -> None:
     """From the twentieth on no link is touched, the messages wait, and all sends rest."""
     heeded = [await bot.heed(claimed(lane), GONE, probe=False) for lane in range(1, 23)]
     assert heeded[:19] == [GONE] * 19

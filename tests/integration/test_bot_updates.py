@@ -16,7 +16,7 @@ from outbox.database.connection import Connection
 from telegram.bot import poller
 from tests.integration.bot_stage import ANNA, BORIS, BotStage, desk_of, polling, through_a_wire
 from tests.integration.stage import Stage, until, until_true
-from workers.wiring.bot_parts import Desk
+from workers.wiring.bot_parts import BotParts
 
 
 def message(number: int, chat_id: int, text: str, **more: object) -> dict[str, Any]:
@@ -255,6 +255,6 @@ async def test_telegram_out_of_reach(stage: Stage) -> None:
         await until(lambda: told(desk, CheckName.TELEGRAM) == "out of reach")
 
 
-def told(desk: Desk, check: CheckName) -> str:
+def told(desk: BotParts, check: CheckName) -> str:
     """Read what a check says."""
     return desk.health.checks[check].detail

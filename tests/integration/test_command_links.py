@@ -7,7 +7,7 @@ import pytest
 
 from outbox import binding
 from outbox.link import chat_link
-from outbox.link.chat_link import How, Refusal, Wanted
+from outbox.link.chat_link import ChatRefusal, How, Wanted
 from outbox.link.chat_state import LinkState
 from tests.integration.stage import Stage
 
@@ -17,7 +17,7 @@ ANNA, BORIS = 778_899_001_122, -100_778_899_001_133
 async def linked(stage: Stage) -> None:
     """Let two people be linked, one of whom has blocked the bot."""
     await chat_link.connect_all(stage.conn, [Wanted("anna", ANNA), Wanted("boris", BORIS, 5)], How.START)
-    await chat_link.refuse(stage.conn, [Refusal("boris", "blocked", LinkState.BLOCKED)])
+    await chat_link.refuse(stage.conn, [ChatRefusal("boris", "blocked", LinkState.BLOCKED)])
 
 
 async def held(stage: Stage) -> dict[str, int]:

@@ -10,13 +10,13 @@ from tests.integration.stage import PATIENCE_S, Stage, payload
 from workers.slices.deliver import Deliverer
 from workers.slices.maintain import maintain_slice
 from workers.slices.time_slice import Slice
-from workers.wiring.worker_parts import Parts
+from workers.wiring.worker_parts import WorkerParts
 
 ORDINARY, URGENT = "application.accepted", "payout.paid"
 """Types of the sample catalog."""
 
 
-async def broadcast(stage: Stage, parts: Parts, type_: str, *, people: int, first: int = 100) -> list[int]:
+async def broadcast(stage: Stage, parts: WorkerParts, type_: str, *, people: int, first: int = 100) -> list[int]:
     """Emit one event to so many people, and relay it; return their chats."""
     chats = {f"u{first + number}": first + number for number in range(people)}
     await stage.people(chats)
@@ -26,13 +26,13 @@ async def broadcast(stage: Stage, parts: Parts, type_: str, *, people: int, firs
     return list(chats.values())
 
 
-async def run(parts: Parts) -> None:
+async def run(parts: WorkerParts) -> None:
     """Deliver until nothing is due."""
     async with asyncio.timeout(PATIENCE_S), Deliverer(parts) as deliverer:
         await deliverer.slice(Slice(parts, once=True))
 
 
-async def test_a_slice_delivers_what_is_due(stage: Stage, parts: Parts) -> None:
+async def test_a_slice_delivers_what_is_due(stage: Stage, parts: WorkerParts) -> None:
     """Urgent and other messages, more than there are slots, are all delivered once."""
     await broadcast(stage, parts, ORDINARY, people=25)
     await broadcast(stage, parts, URGENT, people=25, first=200)
@@ -41,7 +41,7 @@ async def test_a_slice_delivers_what_is_due(stage: Stage, parts: Parts) -> None:
     assert (await stage.order("GET", "counters"))["delivered"] == 50
 
 
-async def test_nothing_is_claimed_for_a_refused_bot(stage: Stage, parts: Parts) -> None:
+async def test_nothing_is_claimed_for_a_refused_bot(stage: Stage, parts: WorkerParts) -> None:
     """While the bot is refused nothing is claimed and nothing reserved, and a run ends."""
     await broadcast(stage, parts, URGENT, people=3)
     parts.bot.refused.set()
@@ -51,7 +51,7 @@ async def test_nothing_is_claimed_for_a_refused_bot(stage: Stage, parts: Parts) 
     assert await parts.redis.keys("*limiter*") == []
 
 
-async def test_an_opened_gate_is_tried_by_one_message(stage: Stage, parts: Parts) -> None:
+async def test_an_opened_gate_is_tried_by_one_message(stage: Stage, parts: WorkerParts) -> None:
     """Behind a gate that has opened one message goes alone, and when it has arrived the others follow."""
     await broadcast(stage, parts, ORDINARY, people=10)
     await stage.order("POST", "faults", {"kind": "error", "method": "sendMessage", "code": 500, "times": 1})
@@ -69,7 +69,7 @@ async def test_an_opened_gate_is_tried_by_one_message(stage: Stage, parts: Parts
 class StopsHere:
     """A pacer that is told to end its worker between a grant and the claim."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: WorkerParts) -> None:
         self._pacer, self._stopping = parts.pacer, parts.stopping
         self.rate = parts.pacer.rate
         self.granted = self.returned = 0
@@ -88,7 +88,7 @@ class StopsHere:
         await self._pacer.give_back(budget, unused)
 
 
-async def test_nothing_is_claimed_after_sigterm(stage: Stage, parts: Parts) -> None:
+async def test_nothing_is_claimed_after_sigterm(stage: Stage, parts: WorkerParts) -> None:
     """A worker that is told to end after it has reserved claims nothing and gives all of it back."""
     await broadcast(stage, parts, ORDINARY, people=5)
     stops = StopsHere(parts)
@@ -99,7 +99,7 @@ async def test_nothing_is_claimed_after_sigterm(stage: Stage, parts: Parts) -> N
     assert await stage.conn.fetchval("select count(*) from outbox.run where lease_until is not null") == 0
 
 
-async def test_a_closed_gate_shows_although_nothing_is_due(parts: Parts) -> None:
+async def test_a_closed_gate_shows_although_nothing_is_due(parts: WorkerParts) -> None:
     """Gate and rate are measured also where nobody asks the limiter: an alert must not see what was an hour ago."""
     await parts.pacer.flood(1, timedelta(minutes=1), bot_wide=True)
     await maintain_slice(parts, Slice(parts, once=True))

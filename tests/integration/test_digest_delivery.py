@@ -31,7 +31,7 @@ from workers.configuration.settings import Settings
 from workers.delivery.attempt import attempt
 from workers.delivery.digest_builder import fold
 from workers.delivery.expired_lease import settle
-from workers.wiring.worker_parts import Parts, wire
+from workers.wiring.worker_parts import WorkerParts, wire
 from workers.worker.watch import USES
 
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
@@ -45,7 +45,7 @@ def stage(stage: Stage) -> Stage:
     return with_catalog(stage)
 
 
-async def anna_waits(stage: Stage, parts: Parts, *types: str) -> None:
+async def anna_waits(stage: Stage, parts: WorkerParts, *types: str) -> None:
     """Link anna, and let messages wait for her."""
     await stage.people({"anna": 1})
     await queue(stage, parts, "anna", *types)
@@ -73,12 +73,12 @@ async def hurry(stage: Stage) -> None:
     await stage.conn.execute("update outbox.lane set due_at = now() where due_at is not null")
 
 
-def sample(parts: Parts, name: str, **labels: str) -> float:
+def sample(parts: WorkerParts, name: str, **labels: str) -> float:
     """Read a metric."""
     return parts.metrics.registry.get_sample_value(f"vestnik_{name}", labels) or 0.0
 
 
-async def test_what_waits_after_an_outage_goes_in_few_messages(stage: Stage, parts: Parts) -> None:
+async def test_what_waits_after_an_outage_goes_in_few_messages(stage: Stage, parts: WorkerParts) -> None:
     """A hundred and twenty go in three; each is sent with the id of the message that carried it, and counted."""
     await anna_waits(stage, parts, *[NOTE] * 120)
     await run(parts)
@@ -112,7 +112,7 @@ async def test_what_waits_after_an_outage_goes_in_few_messages(stage: Stage, par
     ids=["as many as may go alone", "one more", "categories", "a type that is not listed", "always one between"],
 )
 async def test_only_what_follows_without_a_gap_is_folded(
-    stage: Stage, parts: Parts, types: list[str], expected: list[str]
+    stage: Stage, parts: WorkerParts, types: list[str], expected: list[str]
 ) -> None:
     """More than DIGEST_OVER of one category, whose types allow it, with nothing else between; the order stays."""
     await anna_waits(stage, parts, *types)
@@ -121,7 +121,7 @@ async def test_only_what_follows_without_a_gap_is_folded(
     assert await stage.states() == {"sent": len(types)}
 
 
-async def test_what_has_expired_ends_the_list(stage: Stage, parts: Parts) -> None:
+async def test_what_has_expired_ends_the_list(stage: Stage, parts: WorkerParts) -> None:
     """It is never listed, and what stands behind it goes with the next message."""
     await anna_waits(stage, parts, *[NOTE] * 6)
     await emit(stage.conn, NOTE, ["anna"], {"number": 7}, expires_at=datetime.now(UTC) + timedelta(hours=1))
@@ -138,7 +138,7 @@ async def test_what_has_expired_ends_the_list(stage: Stage, parts: Parts) -> Non
     assert await stage.states() == {"sent": 12, "expired": 1}
 
 
-async def test_a_payload_that_cannot_be_rendered_dies_alone(stage: Stage, parts: Parts) -> None:
+async def test_a_payload_that_cannot_be_rendered_dies_alone(stage: Stage, parts: WorkerParts) -> None:
     """The list ends before it, and what stands behind it arrives."""
     await anna_waits(stage, parts, *[NOTE] * 6)
     await emit(stage.conn, NOTE, ["anna"], {"nothing": 7})
@@ -157,7 +157,7 @@ async def test_a_payload_that_cannot_be_rendered_dies_alone(stage: Stage, parts:
         ("Bad Request: can't parse entities: Unexpected end tag at byte offset 3", 2),
     ],
 )
-async def test_a_refused_digest_goes_one_by_one(stage: Stage, parts: Parts, description: str, times: int) -> None:
+async def test_a_refused_digest_goes_one_by_one(stage: Stage, parts: WorkerParts, description: str, times: int) -> None:
     """Nobody dies of it and no attempt is lost; what comes later is folded again."""
     await anna_waits(stage, parts, *EIGHT)
     await refuse(stage, 400, description, times)
@@ -171,7 +171,7 @@ async def test_a_refused_digest_goes_one_by_one(stage: Stage, parts: Parts, desc
     assert (await shown(stage, 1))[8:] == ["Note 9|Note 10|Note 11|Note 12|Note 13|Note 14"]
 
 
-async def test_what_goes_by_itself_is_in_no_other_list(stage: Stage, parts: Parts) -> None:
+async def test_what_goes_by_itself_is_in_no_other_list(stage: Stage, parts: WorkerParts) -> None:
     """Behind one that an operator brings back it ends the list."""
     await anna_waits(stage, parts, *EIGHT)
     head = await claim(stage)
@@ -180,7 +180,7 @@ async def test_what_goes_by_itself_is_in_no_other_list(stage: Stage, parts: Part
     assert [one.delivery_id - head.delivery_id for one in following] == [1, 2]
 
 
-async def test_markup_that_telegram_cannot_parse_costs_the_markup_alone(stage: Stage, parts: Parts) -> None:
+async def test_markup_that_telegram_cannot_parse_costs_the_markup_alone(stage: Stage, parts: WorkerParts) -> None:
     """The same list arrives as plain text."""
     await anna_waits(stage, parts, *EIGHT)
     await refuse(stage, 400, "Bad Request: can't parse entities: Unexpected end tag at byte offset 3")
@@ -189,7 +189,7 @@ async def test_markup_that_telegram_cannot_parse_costs_the_markup_alone(stage: S
     assert await rows(stage) == [("sent", "markup", 1, 1)] * 8
 
 
-async def test_a_chat_that_is_closed_closes_the_lane(stage: Stage, parts: Parts) -> None:
+async def test_a_chat_that_is_closed_closes_the_lane(stage: Stage, parts: WorkerParts) -> None:
     """The head is the dead letter, as ever; the rest of the lane is skipped, listed or not."""
     await anna_waits(stage, parts, *EIGHT, OTHER)
     await refuse(stage, 403, "Forbidden: bot was blocked by the user")
@@ -199,7 +199,7 @@ async def test_a_chat_that_is_closed_closes_the_lane(stage: Stage, parts: Parts)
     assert sample(parts, "deliveries_total", channel="telegram", outcome="reject", reason="blocked") == 1
 
 
-async def test_a_flood_wait_costs_nobody_an_attempt(stage: Stage, parts: Parts) -> None:
+async def test_a_flood_wait_costs_nobody_an_attempt(stage: Stage, parts: WorkerParts) -> None:
     """The head waits as long as Telegram says, the others behind it, as they were."""
     await anna_waits(stage, parts, *EIGHT)
     await fault(stage, kind="error", code=429, retry_after=1, description="Too Many Requests: retry after 1")
@@ -212,7 +212,7 @@ async def test_a_flood_wait_costs_nobody_an_attempt(stage: Stage, parts: Parts) 
     assert await shown(stage, 1) == [EIGHT_LINES]
 
 
-async def test_a_fault_that_may_pass_costs_the_head_an_attempt(stage: Stage, parts: Parts) -> None:
+async def test_a_fault_that_may_pass_costs_the_head_an_attempt(stage: Stage, parts: WorkerParts) -> None:
     """An unnamed 403 is the chat's: the others are tried again with the head, and none of them dies of it."""
     await anna_waits(stage, parts, *EIGHT)
     await refuse(stage, 403, "Forbidden: bot can't send messages to the user")
@@ -223,7 +223,7 @@ async def test_a_fault_that_may_pass_costs_the_head_an_attempt(stage: Stage, par
     assert await rows(stage) == [("sent", None, 2, 1)] + [("sent", None, 1, 1)] * 7
 
 
-async def test_an_answer_that_is_lost_leaves_each_to_its_own_type(stage: Stage, parts: Parts) -> None:
+async def test_an_answer_that_is_lost_leaves_each_to_its_own_type(stage: Stage, parts: WorkerParts) -> None:
     """What must not arrive twice waits for an operator; the rest is sent again, each a possible duplicate."""
     await anna_waits(stage, parts, *[NOTE, HELD] * 4)
     await fault(stage, kind="close_after_delivery")
@@ -249,7 +249,7 @@ async def test_an_answer_that_is_lost_leaves_each_to_its_own_type(stage: Stage, 
     assert (await prove(stage.conn, LONG_AGO)).holds
 
 
-async def test_all_that_a_dead_worker_was_sending_is_settled_at_once(stage: Stage, parts: Parts) -> None:
+async def test_all_that_a_dead_worker_was_sending_is_settled_at_once(stage: Stage, parts: WorkerParts) -> None:
     """Its lease ends, and each of them is unknown; what waits behind them goes on."""
     await anna_waits(stage, parts, *[NOTE, HELD] * 4, OTHER)
     post = await fold(parts, await claim(stage, lease=timedelta(0)))
@@ -263,7 +263,7 @@ async def test_all_that_a_dead_worker_was_sending_is_settled_at_once(stage: Stag
     assert await shown(stage, 1) == ["Note 1", "Note 3", "Note 5", "Note 7", "Other 9"]
 
 
-async def test_whoever_has_lost_the_lease_takes_nothing(stage: Stage, parts: Parts) -> None:
+async def test_whoever_has_lost_the_lease_takes_nothing(stage: Stage, parts: WorkerParts) -> None:
     """A worker that comes too late neither takes what follows nor sends, and writes nothing."""
     await anna_waits(stage, parts, *EIGHT)
     late = await claim(stage, lease=timedelta(0))
@@ -273,7 +273,7 @@ async def test_whoever_has_lost_the_lease_takes_nothing(stage: Stage, parts: Par
     assert (await stage.order("GET", "counters"))["calls"] == 0
 
 
-async def test_all_are_taken_or_none(stage: Stage, parts: Parts) -> None:
+async def test_all_are_taken_or_none(stage: Stage, parts: WorkerParts) -> None:
     """Where somebody has withdrawn one meanwhile nothing is taken, and the head goes by itself."""
     await anna_waits(stage, parts, *EIGHT)
     head = await claim(stage)
@@ -286,7 +286,7 @@ async def test_all_are_taken_or_none(stage: Stage, parts: Parts) -> None:
     assert await stage.states() == {"sending": 4, "pending": 3, "skipped": 1}
 
 
-async def test_a_run_that_stays_locked_takes_nothing_along_and_loses_nothing(stage: Stage, parts: Parts) -> None:
+async def test_a_run_that_stays_locked_takes_nothing_along_and_loses_nothing(stage: Stage, parts: WorkerParts) -> None:
     """What follows is not taken then; the head goes by itself, and the next digest lists the rest."""
     await anna_waits(stage, parts, *EIGHT)
     head = await claim(stage)
@@ -301,7 +301,7 @@ async def test_a_run_that_stays_locked_takes_nothing_along_and_loses_nothing(sta
 
 
 async def test_what_was_taken_although_nobody_heard_of_it_comes_back(
-    stage: Stage, parts: Parts, monkeypatch: pytest.MonkeyPatch
+    stage: Stage, parts: WorkerParts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A connection that broke with the answer leaves nothing behind under way: each goes by itself."""
     real = digest.carry
@@ -320,7 +320,7 @@ async def test_what_was_taken_although_nobody_heard_of_it_comes_back(
     assert await shown(stage, 1) == [f"Note {number}" for number in range(1, 9)]
 
 
-async def test_two_workers_fold_without_a_copy_or_a_gap(stage: Stage, parts: Parts) -> None:
+async def test_two_workers_fold_without_a_copy_or_a_gap(stage: Stage, parts: WorkerParts) -> None:
     """Six people's messages arrive once and in order, whoever folds them, while more come in."""
     people = {f"u{number}": 100 + number for number in range(6)}
     await stage.people(people)
@@ -342,7 +342,7 @@ async def test_two_workers_fold_without_a_copy_or_a_gap(stage: Stage, parts: Par
     assert (await prove(stage.conn, LONG_AGO)).holds
 
 
-async def test_each_of_them_can_be_traced_and_sent_again(stage: Stage, parts: Parts) -> None:
+async def test_each_of_them_can_be_traced_and_sent_again(stage: Stage, parts: WorkerParts) -> None:
     """The trace names the message that carried it; a dead letter among them is replayed by itself."""
     await anna_waits(stage, parts, *EIGHT)
     await run(parts)
@@ -361,7 +361,7 @@ async def test_each_of_them_can_be_traced_and_sent_again(stage: Stage, parts: Pa
     assert await shown(stage, 1) == [EIGHT_LINES, "Note 9"]
 
 
-async def test_a_chats_pace_counts_the_message_once(stage: Stage, parts: Parts) -> None:
+async def test_a_chats_pace_counts_the_message_once(stage: Stage, parts: WorkerParts) -> None:
     """Eight deliveries of one message move the pace on by one message."""
     await anna_waits(stage, parts, *EIGHT)
     finishes = await attempt(parts, await claim(stage))
@@ -373,7 +373,7 @@ async def test_a_chats_pace_counts_the_message_once(stage: Stage, parts: Parts) 
     assert ahead == timedelta(seconds=1)
 
 
-async def test_it_is_as_silent_as_its_head(stage: Stage, parts: Parts) -> None:
+async def test_it_is_as_silent_as_its_head(stage: Stage, parts: WorkerParts) -> None:
     """Quiet hours mean for the whole what they mean for one."""
     await anna_waits(stage, parts, *EIGHT)
     await stage.conn.execute(
@@ -397,7 +397,7 @@ insert into outbox.delivery (event_id, lane_id, channel, recipient, state)
 READ = "select idx_tup_fetch + seq_tup_read from pg_stat_user_tables where relid = 'outbox.delivery'::regclass"
 
 
-async def test_ten_thousand_in_one_lane_cost_no_more_than_fifty(stage: Stage, parts: Parts) -> None:
+async def test_ten_thousand_in_one_lane_cost_no_more_than_fifty(stage: Stage, parts: WorkerParts) -> None:
     """A look reads what one message could list, and the lane goes out in order however long it is."""
     await anna_waits(stage, parts, NOTE)
     await stage.conn.execute(MANY)

@@ -12,10 +12,10 @@ from outbox.event_log.event import emit
 from outbox.monitoring import gauge, leader, table_size
 from tests.integration.stage import until_true
 from workers.maintenance import gauge_leader
-from workers.maintenance.gauge_leader import Lookout
+from workers.maintenance.gauge_leader import GaugeLeader
 from workers.slices.maintain import maintain_slice
 from workers.slices.time_slice import Slice
-from workers.wiring.worker_parts import Parts
+from workers.wiring.worker_parts import WorkerParts
 
 HOUR = timedelta(hours=1)
 
@@ -41,13 +41,13 @@ async def test_one_look_is_enough_for_all(
     monkeypatch.setattr(gauge_leader, "EVERY", HOUR)
     await emit(conn, "order.hint", ["anna"])
     await conn.execute("update outbox.event set created_at = now() - interval '1 hour'")
-    seen = [await worker.step(conn, at_once=False) for worker in (Lookout(), Lookout(), Lookout())]
+    seen = [await worker.step(conn, at_once=False) for worker in (GaugeLeader(), GaugeLeader(), GaugeLeader())]
     assert len(looks) == 1
     assert all(one.gauge == seen[0].gauge for one in seen)
     assert seen[2].gauge.relay_lag >= HOUR.total_seconds()
 
 
-async def test_workers_that_watch_share_their_looks(parts: Parts, conn: Connection, looks: list[float]) -> None:
+async def test_workers_that_watch_share_their_looks(parts: WorkerParts, conn: Connection, looks: list[float]) -> None:
     """Two workers that maintain side by side look no more often together than one does: once a second."""
     slices = [asyncio.create_task(maintain_slice(parts, Slice(parts))) for _ in range(2)]
 
@@ -63,14 +63,16 @@ async def test_workers_that_watch_share_their_looks(parts: Parts, conn: Connecti
     assert await conn.fetchval("select turn from outbox.gauge") == len(looks)
 
 
-async def test_a_run_with_once_looks_itself(parts: Parts, conn: Connection, looks: list[float]) -> None:
+async def test_a_run_with_once_looks_itself(parts: WorkerParts, conn: Connection, looks: list[float]) -> None:
     """A run with --once looks however short ago another worker did."""
-    await Lookout().step(conn, at_once=False)
+    await GaugeLeader().step(conn, at_once=False)
     await maintain_slice(parts, Slice(parts, once=True))
     assert len(looks) == 2
 
 
-async def test_old_gauges_are_said_to_be_old(parts: Parts, conn: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_old_gauges_are_said_to_be_old(
+    parts: WorkerParts, conn: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Where nobody has looked for long, though it was somebody's turn, the worker is degraded and says why."""
     monkeypatch.setattr(gauge_leader, "AT_ONCE", HOUR)
     taken = await leader.take(conn, HOUR)
@@ -86,7 +88,7 @@ async def test_old_gauges_are_said_to_be_old(parts: Parts, conn: Connection, mon
     assert parts.health.checks[CheckName.RELAY].status is Status.OK
 
 
-async def test_the_worker_shows_what_the_tables_take(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_worker_shows_what_the_tables_take(parts: WorkerParts, monkeypatch: pytest.MonkeyPatch) -> None:
     """The worker's metric `outbox_bytes` has a sample for each large table, and one for the others together."""
     # a slow machine is no migration
     monkeypatch.setattr(table_size, "WITHIN", HOUR)

@@ -5,7 +5,7 @@ import random
 from dataclasses import dataclass, field
 
 from inapp import unread_drift
-from inapp.unread_drift import START, Counted
+from inapp.unread_drift import START, DriftCount
 from outbox.database.connection import Connection, Pool
 from outbox.event_log import event
 from outbox.relay import fan_out
@@ -113,7 +113,7 @@ async def test_counters_are_right_whoever_reads_while_others_write(api: ApiStage
     done.set()
     came = 2 * len(PEOPLE) + await relaying
     assert [actor.back for actor in actors] == [[]] * ACTORS
-    assert await unread_drift.page(conn, START, 1000) == Counted(0, None)
+    assert await unread_drift.page(conn, START, 1000) == DriftCount(0, None)
     await assert_explained(conn)
     read = sum(actor.read for actor in actors)
     assert (await conn.fetchval("select sum(unread) from outbox.inbox"), read > 0) == (came - read, True)

@@ -21,7 +21,7 @@ from outbox.event_log.event import emit
 from outbox.lane import digest, lane_claim, run
 from outbox.lane.lane_claim import Claimed
 from outbox.link import chat_link
-from outbox.link.chat_link import Refusal
+from outbox.link.chat_link import ChatRefusal
 from outbox.link.chat_state import LinkState
 from outbox.operator import operator_action
 from outbox.operator.operator_action import Action
@@ -245,7 +245,7 @@ class LaneMachine(RuleBasedStateMachine):
         if state is LinkState.ACTIVE:
             self.run(chat_link.clear(self.conn, [who]))
         else:
-            self.run(chat_link.refuse(self.conn, [Refusal(who, state, state)]))
+            self.run(chat_link.refuse(self.conn, [ChatRefusal(who, state, state)]))
         self.run(self.conn.execute(CHOOSE, who, on))
 
     @rule(who=st.sampled_from(LINKED), stays=st.sampled_from([False, False, True]))

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from outbox.database.connection import Connection, Pool
 from outbox.monitoring import leader
-from outbox.monitoring.leader import Seen
+from outbox.monitoring.leader import LeaderReading
 
 EVERY = timedelta(hours=1)
 AT_ONCE = timedelta(0)
@@ -48,7 +48,7 @@ async def test_who_was_overtaken_writes_nothing(conn: Connection) -> None:
 
 async def test_what_was_found_has_an_age(conn: Connection) -> None:
     """What was found is as old as its look, and nothing has an age before the first one."""
-    assert await leader.read(conn) == Seen({}, None)
+    assert await leader.read(conn) == LeaderReading({}, None)
     taken = await leader.take(conn, AT_ONCE)
     assert taken is not None
     await leader.end(conn, taken, {"found": 1})
@@ -62,5 +62,5 @@ async def test_a_row_that_is_lost_is_made_anew(conn: Connection) -> None:
     """Where a crash of the server has emptied the table, whoever reads makes the row anew, and turns go on."""
     await conn.execute("truncate outbox.gauge")
     assert await leader.take(conn, EVERY) is None
-    assert await leader.read(conn) == Seen({}, None)
+    assert await leader.read(conn) == LeaderReading({}, None)
     assert await leader.take(conn, EVERY) is not None

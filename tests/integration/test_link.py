@@ -6,15 +6,15 @@ import pytest
 
 from outbox.database.connection import Connection
 from outbox.link import chat_link
-from outbox.link.chat_link import How, Refusal
+from outbox.link.chat_link import ChatRefusal, How
 from outbox.link.chat_state import LinkState
 from outbox.person import recipient
 from outbox.person.recipient import Profile
 
 HOUR = timedelta(hours=1)
-NOT_FOUND = Refusal("anna", "chat_not_found", LinkState.UNREACHABLE, after=HOUR)
-FORBIDDEN = Refusal("anna", "forbidden", LinkState.SUSPENDED, after=24 * HOUR)
-BLOCKED = Refusal("anna", "blocked", LinkState.BLOCKED)
+NOT_FOUND = ChatRefusal("anna", "chat_not_found", LinkState.UNREACHABLE, after=HOUR)
+FORBIDDEN = ChatRefusal("anna", "forbidden", LinkState.SUSPENDED, after=24 * HOUR)
+BLOCKED = ChatRefusal("anna", "blocked", LinkState.BLOCKED)
 
 
 @pytest.fixture(autouse=True)
@@ -96,7 +96,7 @@ async def test_what_was_believed_lately_is_taken_back(conn: Connection) -> None:
     """A restore opens the links that were closed within its time, and no older ones."""
     await chat_link.refuse(conn, [BLOCKED])
     await pass_by(conn, HOUR)
-    await chat_link.refuse(conn, [Refusal("boris", "unreachable", LinkState.UNREACHABLE)])
+    await chat_link.refuse(conn, [ChatRefusal("boris", "unreachable", LinkState.UNREACHABLE)])
     assert await chat_link.restore(conn, timedelta(minutes=5)) == 1
     assert (await state(conn), await state(conn, "boris")) == ("blocked", "active")
 
@@ -119,7 +119,7 @@ async def test_only_a_change_is_audited(conn: Connection) -> None:
     assert await changes(conn) == []
     for _ in range(2):
         await chat_link.refuse(conn, [BLOCKED])
-    await chat_link.refuse(conn, [Refusal("anna", "no_rights", LinkState.SUSPENDED)])
+    await chat_link.refuse(conn, [ChatRefusal("anna", "no_rights", LinkState.SUSPENDED)])
     for _ in range(2):
         await chat_link.clear(conn, ["anna", "boris"])
     await chat_link.refuse(conn, [BLOCKED])

@@ -8,7 +8,7 @@ from outbox import binding
 from outbox.catalog.load import Catalog, load
 from outbox.database.connection import Connection
 from outbox.link import chat_link, link_audit
-from outbox.link.chat_link import How, Linked, Refusal, Wanted
+from outbox.link.chat_link import ChatRefusal, How, Linked, Wanted
 from outbox.link.chat_state import LinkState
 from outbox.person import recipient
 from outbox.person.recipient import Profile
@@ -71,7 +71,7 @@ async def test_the_same_again_is_renewed(conn: Connection) -> None:
 async def test_linking_again_opens_a_closed_chat(conn: Connection, state: LinkState) -> None:
     """A person who comes with a token writes from a chat that can be written to, whatever was held against it."""
     await chat_link.connect(conn, "anna", CHAT, How.START)
-    await chat_link.refuse(conn, [Refusal("anna", "blocked", state)])
+    await chat_link.refuse(conn, [ChatRefusal("anna", "blocked", state)])
     assert (await chat_link.connect(conn, "anna", CHAT, How.BUTTON)).renewed
     assert await links(conn) == [("anna", CHAT, "active")]
     assert await conn.fetchval("select fault is null and fault_since is null from outbox.telegram_link")
@@ -165,7 +165,7 @@ async def test_a_token_and_its_link_are_one_transaction(conn: Connection) -> Non
 async def test_an_import_leaves_what_is_there(conn: Connection) -> None:
     """The same chat imported again stays as it is, also a closed one; a new topic is taken over."""
     await recipient.save(conn, [Profile("anna", chat_id=CHAT)])
-    await chat_link.refuse(conn, [Refusal("anna", "blocked", LinkState.BLOCKED)])
+    await chat_link.refuse(conn, [ChatRefusal("anna", "blocked", LinkState.BLOCKED)])
     before = await chat_link.of_recipient(conn, "anna")
     await recipient.save(conn, [Profile("anna", chat_id=CHAT)])
     assert await chat_link.of_recipient(conn, "anna") == before
@@ -211,7 +211,7 @@ async def test_many_take_a_few_statements(conn: Connection) -> None:
 async def test_links_are_listed_by_pages(conn: Connection) -> None:
     """Pages follow each other without gap or double, all of them or those in one state."""
     await chat_link.connect_all(conn, [Wanted(f"u-{n}", n) for n in range(5)], How.IMPORT)
-    await chat_link.refuse(conn, [Refusal(f"u-{n}", "blocked", LinkState.BLOCKED) for n in (1, 3)])
+    await chat_link.refuse(conn, [ChatRefusal(f"u-{n}", "blocked", LinkState.BLOCKED) for n in (1, 3)])
     first = await chat_link.list_links(conn, limit=3)
     rest = await chat_link.list_links(conn, after=first[-1].id, limit=3)
     assert [one.recipient for one in [*first, *rest]] == ["u-0", "u-1", "u-2", "u-3", "u-4"]

@@ -8,7 +8,7 @@ from outbox.database.connection import Connection
 from outbox.delivery.outcome import Delivered
 from outbox.event_log.event import emit
 from outbox.link import chat_link
-from outbox.link.chat_link import GivenUp, How, Refusal
+from outbox.link.chat_link import ChatRefusal, GivenUp, How
 from outbox.link.chat_state import LinkState
 from outbox.person import recipient
 from outbox.person.recipient import Profile
@@ -106,7 +106,7 @@ async def test_updates_that_come_late(conn: Connection, at: datetime) -> None:
 
 async def test_an_unblock_counts_more_than_a_send_that_is_recorded_late(conn: Connection, at: datetime) -> None:
     """What a send was refused with before the person unblocked the bot does not keep the chat closed."""
-    await chat_link.refuse(conn, [Refusal("anna", "blocked", LinkState.BLOCKED)])
+    await chat_link.refuse(conn, [ChatRefusal("anna", "blocked", LinkState.BLOCKED)])
     assert await chat_link.opened(conn, CHAT, at - SECOND)
     assert await conn.fetchval("select fault is null and fault_since is null from outbox.telegram_link")
 

@@ -11,7 +11,7 @@ from outbox.database.connection import Connection, Pool, connect
 from outbox.delivery.channel import Channel
 from outbox.lane import lane_skip, lane_wake
 from outbox.link import chat_link
-from outbox.link.chat_link import How, Refusal, Wanted
+from outbox.link.chat_link import ChatRefusal, How, Wanted
 from outbox.link.chat_state import LinkState
 from outbox.person import recipient
 from outbox.person.recipient import Profile
@@ -71,7 +71,7 @@ async def test_a_record_that_is_under_way_goes_first(conn: Connection, database_
         task = asyncio.create_task(chat_link.connect_all(other, [Wanted("anna", 1), Wanted("boris", 2)], How.IMPORT))
         await blocked(conn, task)
         for who in ("boris", "anna"):
-            await chat_link.refuse(conn, [Refusal(who, "blocked", LinkState.BLOCKED)])
+            await chat_link.refuse(conn, [ChatRefusal(who, "blocked", LinkState.BLOCKED)])
     assert [one.renewed for one in await task] == [True, True]
     await other.close()
 
@@ -149,7 +149,7 @@ async def _block(conn: Connection, _who: str, chat: int) -> None:
 
 async def _send(conn: Connection, who: str, _chat: int) -> None:
     lanes = await lane_skip.lock_lanes(conn, Channel.TELEGRAM, [who])
-    await chat_link.refuse(conn, [Refusal(who, "blocked", LinkState.BLOCKED)])
+    await chat_link.refuse(conn, [ChatRefusal(who, "blocked", LinkState.BLOCKED)])
     await lane_wake.requeue(conn, list(lanes.values()))
 
 

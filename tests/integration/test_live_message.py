@@ -17,7 +17,7 @@ from workers.delivery.attempt import attempt
 from workers.delivery.expired_lease import settle
 from workers.slices.maintain import maintain_slice
 from workers.slices.time_slice import Slice
-from workers.wiring.worker_parts import Parts
+from workers.wiring.worker_parts import WorkerParts
 
 GONE = "Bad Request: message to edit not found"
 
@@ -31,7 +31,7 @@ async def stage(stage: Stage) -> Stage:
 
 
 async def say(
-    stage: Stage, parts: Parts, number: int, *, type_: str = STATUS, key: str = "17", who: str = "anna"
+    stage: Stage, parts: WorkerParts, number: int, *, type_: str = STATUS, key: str = "17", who: str = "anna"
 ) -> None:
     """Emit one event and deliver what is due."""
     await emit(stage.conn, type_, [who], {"number": number, "key": key})
@@ -63,7 +63,7 @@ async def methods(stage: Stage) -> list[str]:
     return [call["method"] for call in await stage.order("GET", "calls?after=0")]
 
 
-async def test_a_later_event_edits_the_earlier_message(stage: Stage, parts: Parts) -> None:
+async def test_a_later_event_edits_the_earlier_message(stage: Stage, parts: WorkerParts) -> None:
     """The chat shows one message with the latest text; each event is sent, as that message."""
     for number in (1, 2, 3):
         await say(stage, parts, number)
@@ -75,7 +75,7 @@ async def test_a_later_event_edits_the_earlier_message(stage: Stage, parts: Part
     assert await kept(stage) == [("open:job/17", 1, 1)]
 
 
-async def test_other_keys_and_other_people_have_their_own(stage: Stage, parts: Parts) -> None:
+async def test_other_keys_and_other_people_have_their_own(stage: Stage, parts: WorkerParts) -> None:
     """A key is one person's, and an event without a key has a message of its own."""
     await say(stage, parts, 1)
     await say(stage, parts, 2, key="18")
@@ -87,7 +87,7 @@ async def test_other_keys_and_other_people_have_their_own(stage: Stage, parts: P
     assert await shown(stage, 2) == ["Status 6"]
 
 
-async def test_after_its_time_a_new_message_is_sent(stage: Stage, parts: Parts) -> None:
+async def test_after_its_time_a_new_message_is_sent(stage: Stage, parts: WorkerParts) -> None:
     """The time counts from when the message was sent, whatever edited it since; the new one begins anew."""
     age = "update outbox.live_message set sent_at = sent_at - interval '31 minutes'"
     await say(stage, parts, 1)
@@ -104,7 +104,9 @@ async def test_after_its_time_a_new_message_is_sent(stage: Stage, parts: Parts) 
 @pytest.mark.parametrize(
     "description", [GONE, "Bad Request: message can't be edited", "Bad Request: MESSAGE_ID_INVALID"]
 )
-async def test_where_the_edit_is_refused_a_new_message_is_sent(stage: Stage, parts: Parts, description: str) -> None:
+async def test_where_the_edit_is_refused_a_new_message_is_sent(
+    stage: Stage, parts: WorkerParts, description: str
+) -> None:
     """At once and in the same attempt; later events edit the new one."""
     await say(stage, parts, 1)
     await refuse(stage, 400, description)
@@ -119,7 +121,7 @@ async def test_where_the_edit_is_refused_a_new_message_is_sent(stage: Stage, par
     assert degraded is None
 
 
-async def test_the_new_message_is_repaired_like_any_other(stage: Stage, parts: Parts) -> None:
+async def test_the_new_message_is_repaired_like_any_other(stage: Stage, parts: WorkerParts) -> None:
     """An edit that is refused and a new message whose markup is refused still come to a message."""
     await say(stage, parts, 1)
     await refuse(stage, 400, GONE)
@@ -130,7 +132,7 @@ async def test_the_new_message_is_repaired_like_any_other(stage: Stage, parts: P
     assert await rows(stage) == [("sent", None, 1, 1), ("sent", "markup", 1, 2)]
 
 
-async def test_an_edit_is_repaired_before_it_is_given_up(stage: Stage, parts: Parts) -> None:
+async def test_an_edit_is_repaired_before_it_is_given_up(stage: Stage, parts: WorkerParts) -> None:
     """Markup that Telegram cannot parse costs an edit its markup."""
     await say(stage, parts, 1)
     await refuse(stage, 400, "Bad Request: can't parse entities: x")
@@ -139,7 +141,7 @@ async def test_an_edit_is_repaired_before_it_is_given_up(stage: Stage, parts: Pa
     assert (await rows(stage))[1] == ("sent", "markup", 1, 1)
 
 
-async def test_an_event_that_changes_nothing_is_sent(stage: Stage, parts: Parts) -> None:
+async def test_an_event_that_changes_nothing_is_sent(stage: Stage, parts: WorkerParts) -> None:
     """Telegram refuses an edit to the same text, and the chat shows just that."""
     await say(stage, parts, 1)
     await say(stage, parts, 1)
@@ -147,7 +149,7 @@ async def test_an_event_that_changes_nothing_is_sent(stage: Stage, parts: Parts)
     assert await rows(stage) == [("sent", None, 1, 1)] * 2
 
 
-async def test_another_chat_gets_a_message_of_its_own(stage: Stage, parts: Parts) -> None:
+async def test_another_chat_gets_a_message_of_its_own(stage: Stage, parts: WorkerParts) -> None:
     """A message number of the old chat says nothing in the new one."""
     await say(stage, parts, 1)
     await stage.people({"anna": 3})
@@ -157,7 +159,7 @@ async def test_another_chat_gets_a_message_of_its_own(stage: Stage, parts: Parts
     assert await methods(stage) == ["sendMessage"] * 2
 
 
-async def test_a_group_that_has_moved_gets_a_new_message(stage: Stage, parts: Parts) -> None:
+async def test_a_group_that_has_moved_gets_a_new_message(stage: Stage, parts: WorkerParts) -> None:
     """In the new group the old message's number may be another message's."""
     await stage.people({"anna": -7})
     await say(stage, parts, 1)
@@ -170,7 +172,7 @@ async def test_a_group_that_has_moved_gets_a_new_message(stage: Stage, parts: Pa
     assert (await methods(stage))[1:] == ["editMessageText", "sendMessage"]
 
 
-async def test_a_lost_answer_to_an_edit_is_tried_again(stage: Stage, parts: Parts) -> None:
+async def test_a_lost_answer_to_an_edit_is_tried_again(stage: Stage, parts: WorkerParts) -> None:
     """An edit twice does no harm: nothing is unknown, held or counted as a possible duplicate."""
     await say(stage, parts, 1, type_=SECRET)
     await stage.order("POST", "faults", {"kind": "close_after_delivery", "method": "editMessageText", "times": 1})
@@ -187,7 +189,7 @@ async def test_a_lost_answer_to_an_edit_is_tried_again(stage: Stage, parts: Part
     )
 
 
-async def test_an_edit_that_never_gets_an_answer_costs_attempts(stage: Stage, parts: Parts) -> None:
+async def test_an_edit_that_never_gets_an_answer_costs_attempts(stage: Stage, parts: WorkerParts) -> None:
     """While others get through it is the message's own fault: it cannot go on for ever."""
     await say(stage, parts, 1)
     await stage.order("POST", "faults", {"kind": "close_before", "method": "editMessageText", "times": 2})
@@ -198,7 +200,7 @@ async def test_an_edit_that_never_gets_an_answer_costs_attempts(stage: Stage, pa
     assert (await rows(stage))[1] == ("pending", "lost_answer", 1, None)
 
 
-async def test_a_worker_that_dies_over_an_edit_leaves_an_unknown(stage: Stage, parts: Parts) -> None:
+async def test_a_worker_that_dies_over_an_edit_leaves_an_unknown(stage: Stage, parts: WorkerParts) -> None:
     """Whoever settles its lease cannot know that it was an edit."""
     await say(stage, parts, 1, type_=SECRET)
     await emit(stage.conn, SECRET, ["anna"], {"number": 2, "key": "17"})
@@ -218,7 +220,13 @@ async def test_a_worker_that_dies_over_an_edit_leaves_an_unknown(stage: Stage, p
     ],
 )
 async def test_any_other_refusal_means_what_it_means_for_a_message(
-    stage: Stage, parts: Parts, *, code: int, description: str, retry_after: int | None, expected: tuple[object, ...]
+    stage: Stage,
+    parts: WorkerParts,
+    *,
+    code: int,
+    description: str,
+    retry_after: int | None,
+    expected: tuple[object, ...],
 ) -> None:
     """An edit waits, is tried again or dies as a message would."""
     await say(stage, parts, 1)
@@ -228,7 +236,7 @@ async def test_any_other_refusal_means_what_it_means_for_a_message(
     assert await shown(stage, 1) == ["Status 1"]
 
 
-async def test_a_secret_never_takes_the_place_of_what_may_be_forwarded(stage: Stage, parts: Parts) -> None:
+async def test_a_secret_never_takes_the_place_of_what_may_be_forwarded(stage: Stage, parts: WorkerParts) -> None:
     """An edit cannot protect a message: one key, but two messages; the urgent one is edited as well."""
     await say(stage, parts, 1)
     await say(stage, parts, 2, type_=SECRET)
@@ -237,7 +245,7 @@ async def test_a_secret_never_takes_the_place_of_what_may_be_forwarded(stage: St
     assert await kept(stage) == [("open:job/17", 1, 1), ("protected:job/17", 1, 2)]
 
 
-async def test_a_key_that_is_too_long_is_none(stage: Stage, parts: Parts) -> None:
+async def test_a_key_that_is_too_long_is_none(stage: Stage, parts: WorkerParts) -> None:
     """Cut it could be another's: each event has its own message."""
     for number in (1, 2):
         await say(stage, parts, number, key="x" * 197)
@@ -247,7 +255,7 @@ async def test_a_key_that_is_too_long_is_none(stage: Stage, parts: Parts) -> Non
     assert (await shown(stage, 1))[2:] == ["Status 4"]
 
 
-async def test_the_end_of_a_lost_lease_remembers_nothing(stage: Stage, parts: Parts) -> None:
+async def test_the_end_of_a_lost_lease_remembers_nothing(stage: Stage, parts: WorkerParts) -> None:
     """Only what is recorded can be edited."""
     await emit(stage.conn, STATUS, ["anna"], {"number": 1, "key": "17"})
     await relay_all(stage, parts)
@@ -259,14 +267,14 @@ async def test_the_end_of_a_lost_lease_remembers_nothing(stage: Stage, parts: Pa
     assert await kept(stage) == []
 
 
-async def test_whoever_is_forgotten_has_no_live_message(stage: Stage, parts: Parts) -> None:
+async def test_whoever_is_forgotten_has_no_live_message(stage: Stage, parts: WorkerParts) -> None:
     """Keys hold the application's words, so they go with the person."""
     await say(stage, parts, 1)
     await stage.conn.execute("select outbox.forget('anna')")
     assert await kept(stage) == []
 
 
-async def test_what_nobody_will_edit_is_taken_away(stage: Stage, parts: Parts) -> None:
+async def test_what_nobody_will_edit_is_taken_away(stage: Stage, parts: WorkerParts) -> None:
     """A page at a time, all around; what may still be edited stays."""
     await say(stage, parts, 1)
     await stage.conn.execute(
@@ -284,7 +292,7 @@ async def test_what_nobody_will_edit_is_taken_away(stage: Stage, parts: Parts) -
 
 
 async def test_without_postgresql_a_second_message_goes(
-    stage: Stage, parts: Parts, monkeypatch: pytest.MonkeyPatch
+    stage: Stage, parts: WorkerParts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where nobody can say what to edit, a message too many is better than none."""
     await say(stage, parts, 1)

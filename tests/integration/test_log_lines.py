@@ -7,7 +7,7 @@ import pytest
 from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 
-from health import Sample
+from health import LogSample
 from outbox.database.connection import Connection
 from outbox.event_log import event
 from outbox.person import recipient
@@ -19,10 +19,10 @@ from tests.integration.bot_stage import BORIS, BotStage
 from tests.integration.inboxes import ROUTES
 from tests.integration.stage import Stage, payload
 from tests.integration.test_deliver import run
-from workers.pacing.backpressure import Bot
+from workers.pacing.backpressure import Backpressure
 from workers.slices.relay import relay_slice
 from workers.slices.time_slice import Slice
-from workers.wiring.worker_parts import Parts
+from workers.wiring.worker_parts import WorkerParts
 
 TYPE = "application.accepted"
 """A type of the sample catalog."""
@@ -40,7 +40,7 @@ def told(lines: Lines, fact: str) -> Lines:
     return [line for line in lines if line["event"] == fact]
 
 
-async def deliver(stage: Stage, parts: Parts, *people: str) -> list[int]:
+async def deliver(stage: Stage, parts: WorkerParts, *people: str) -> list[int]:
     """Emit an event to each, in a trace and under a request, then relay and deliver."""
     ids = []
     for number, person in enumerate(people):
@@ -67,7 +67,7 @@ def refused(code: int, description: str) -> dict[str, object]:
     ids=["sent", "dead", "postponed"],
 )
 async def test_an_attempt_that_ends_is_one_line(
-    stage: Stage, parts: Parts, *, fault: dict[str, object] | None, fact: str, level: str, said: dict[str, object]
+    stage: Stage, parts: WorkerParts, *, fault: dict[str, object] | None, fact: str, level: str, said: dict[str, object]
 ) -> None:
     """One line says what became of a delivery, with the ids of its request, trace, event and delivery."""
     await stage.people({"anna": 1})
@@ -83,7 +83,7 @@ async def test_an_attempt_that_ends_is_one_line(
     assert {name: line.get(name) for name in said} == said
 
 
-async def test_a_batch_of_the_relay_is_one_line(stage: Stage, parts: Parts) -> None:
+async def test_a_batch_of_the_relay_is_one_line(stage: Stage, parts: WorkerParts) -> None:
     """Relaying two events is one line that counts what it made, and what was born skipped."""
     await stage.people({"anna": 1})
     with capture_logs() as lines:
@@ -95,7 +95,7 @@ async def test_a_batch_of_the_relay_is_one_line(stage: Stage, parts: Parts) -> N
     assert [second.get(name) for name in (*counts, "event_id", "sample")] == [1, 1, 1, 0, last, None]
 
 
-async def test_a_blocked_chat_is_told_with_what_it_changes(stage: Stage, parts: Parts) -> None:
+async def test_a_blocked_chat_is_told_with_what_it_changes(stage: Stage, parts: WorkerParts) -> None:
     """A link that is closed is a line, and what waited behind it is counted by reason."""
     await stage.people({"anna": 1})
     await stage.order("POST", "faults", refused(403, "Forbidden: bot was blocked by the user"))
@@ -105,9 +105,9 @@ async def test_a_blocked_chat_is_told_with_what_it_changes(stage: Stage, parts: 
     assert [(line["reason"], line["count"]) for line in told(lines, "deliveries_skipped")] == [("blocked", 1)]
 
 
-async def test_success_is_sampled_by_request(stage: Stage, parts: Parts) -> None:
+async def test_success_is_sampled_by_request(stage: Stage, parts: WorkerParts) -> None:
     """With a share the requests that are in it have their lines, which say the share; the others have none."""
-    parts.sample = Sample(0.5)
+    parts.sample = LogSample(0.5)
     await stage.people({f"u{number}": 100 + number for number in range(12)})
     with capture_logs() as lines:
         await deliver(stage, parts, *(f"u{number}" for number in range(12)))
@@ -116,9 +116,9 @@ async def test_success_is_sampled_by_request(stage: Stage, parts: Parts) -> None
     assert {line["sample"] for line in sent} == {0.5}
 
 
-async def test_no_fault_is_sampled(stage: Stage, parts: Parts) -> None:
+async def test_no_fault_is_sampled(stage: Stage, parts: WorkerParts) -> None:
     """Also with a share of nothing each delivery that dies has its line, without a mark."""
-    parts.sample = Sample(0)
+    parts.sample = LogSample(0)
     await stage.people({"anna": 1, "boris": 2})
     await stage.order("POST", "faults", refused(400, "Bad Request: x"))
     with capture_logs() as lines:
@@ -128,16 +128,16 @@ async def test_no_fault_is_sampled(stage: Stage, parts: Parts) -> None:
 
 
 async def test_an_attempt_whose_lease_is_lost_is_told_as_that(
-    stage: Stage, parts: Parts, monkeypatch: pytest.MonkeyPatch
+    stage: Stage, parts: WorkerParts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was sent and came too late to be recorded is no `delivery_sent`, but a lost lease under the same ids."""
-    heed: Callable[..., Any] = Bot.heed
+    heed: Callable[..., Any] = Backpressure.heed
 
     async def robbed(*given: Any, **more: Any) -> Any:
         await stage.conn.execute("update outbox.run set id = default where lease_until is not null")
         return await heed(*given, **more)
 
-    monkeypatch.setattr(Bot, "heed", robbed)
+    monkeypatch.setattr(Backpressure, "heed", robbed)
     await stage.people({"anna": 1})
     with capture_logs() as lines:
         (event_id,) = await deliver(stage, parts, "anna")
@@ -148,7 +148,7 @@ async def test_an_attempt_whose_lease_is_lost_is_told_as_that(
     assert told(lines, "delivery_sent") == []
 
 
-async def test_a_link_that_another_one_displaces_is_told(stage: Stage, parts: Parts) -> None:
+async def test_a_link_that_another_one_displaces_is_told(stage: Stage, parts: WorkerParts) -> None:
     """Where a group moves to a chat that somebody else has linked, both links are told."""
     await stage.people({"anna": 1, "boris": 2})
     moved = {"kind": "error", "method": "sendMessage", "code": 400, "description": "Bad Request: x", "chat_id": 1}
@@ -160,16 +160,16 @@ async def test_a_link_that_another_one_displaces_is_told(stage: Stage, parts: Pa
 
 
 async def test_a_closed_chat_that_takes_a_message_is_told(
-    stage: Stage, parts: Parts, monkeypatch: pytest.MonkeyPatch
+    stage: Stage, parts: WorkerParts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A chat that was closed while a message was on its way, and has taken it, is open again."""
-    heed: Callable[..., Any] = Bot.heed
+    heed: Callable[..., Any] = Backpressure.heed
 
     async def closed(*given: Any, **more: Any) -> Any:
         await stage.conn.execute("update outbox.telegram_link set state = 'blocked', state_at = now()")
         return await heed(*given, **more)
 
-    monkeypatch.setattr(Bot, "heed", closed)
+    monkeypatch.setattr(Backpressure, "heed", closed)
     await stage.people({"anna": 1})
     await stage.conn.execute("update outbox.telegram_link set fault = 'forbidden', fault_since = now()")
     with capture_logs() as lines:

@@ -14,7 +14,7 @@ from outbox.event_log import event
 from tests.integration.stage import MARKETPLACE, Stage, payload
 from workers.embedded.engine import free_port
 from workers.process.exit_code import Exit
-from workers.wiring.worker_parts import Parts
+from workers.wiring.worker_parts import WorkerParts
 from workers.worker.once import run_once
 
 SECRET = "hunter2"
@@ -49,7 +49,9 @@ async def test_it_delivers_all_that_is_due_and_ends(stage: Stage, tmp_path: Path
     assert began <= metrics["vestnik_heartbeat_timestamp_seconds"] <= time.time()
 
 
-async def test_it_lasts_as_long_as_anything_is_due(stage: Stage, parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_it_lasts_as_long_as_anything_is_due(
+    stage: Stage, parts: WorkerParts, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """However long there is something to deliver, the run goes on: what breaks off a slice that hangs is not for it."""
     monkeypatch.setattr("workers.worker.arq_queue.JOB_TIMEOUT", timedelta(seconds=0.2))
     await stage.people({"anna": 11})

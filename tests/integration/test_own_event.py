@@ -18,10 +18,10 @@ from outbox.person.recipient import Profile, save
 from outbox.proof.completeness import prove
 from outbox.recording import record
 from outbox.relay.fan_out import peek, step
+from outbox.relay.routing import routes_of
 from tests.integration.runs import states
 from tests.integration.stage import MARKETPLACE, TYPE, Stage, until_true
 from tests.integration.test_lane import OVER, blocked, claim_one, ended, queue
-from workers.wiring.worker_parts import routes_of
 
 NOON = datetime(2026, 11, 3, 12, tzinfo=UTC)
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)

@@ -15,11 +15,11 @@ from outbox.person import preference, recipient
 from outbox.person.preference import Preferences, Quiet
 from outbox.person.recipient import Profile
 from outbox.relay.fan_out import step
+from outbox.relay.routing import routes_of
 from tests.integration.runs import standing, states
 from tests.integration.stage import MARKETPLACE, TYPE, payload
 from tests.integration.test_fan_out import link, relay_all
 from tests.integration.test_lane import claim, claim_one, end, queue
-from workers.wiring.worker_parts import routes_of
 
 NOTHING = Preferences(None, None, None, None, Quiet.OFF, time(22), time(8), frozenset())
 NIGHT = timedelta(hours=9)

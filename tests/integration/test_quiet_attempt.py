@@ -12,7 +12,7 @@ from outbox.relay import fan_out
 from telegram import Budget
 from tests.integration.stage import Stage, payload
 from tests.integration.test_deliver import broadcast, run
-from workers.wiring.worker_parts import Parts
+from workers.wiring.worker_parts import WorkerParts
 
 ORDINARY, URGENT = "application.accepted", "payout.paid"
 """Types of the sample catalog."""
@@ -40,7 +40,7 @@ async def sleeps(stage: Stage, quiet: str, **chats: int) -> None:
 
 
 async def send(
-    stage: Stage, parts: Parts, *numbers: int, type_: str = ORDINARY, within: timedelta | None = None
+    stage: Stage, parts: WorkerParts, *numbers: int, type_: str = ORDINARY, within: timedelta | None = None
 ) -> None:
     """Emit messages to anna that can be told by their numbers, and relay them."""
     expires_at = None if within is None else await stage.conn.fetchval("select now() + $1::interval", within)
@@ -65,7 +65,7 @@ async def held(stage: Stage) -> list[tuple[str | None, int, bool]]:
     return [tuple(row) for row in rows]
 
 
-async def test_a_message_at_night_makes_no_sound(stage: Stage, parts: Parts) -> None:
+async def test_a_message_at_night_makes_no_sound(stage: Stage, parts: WorkerParts) -> None:
     """Who has chosen silence gets everything at once without a sound, and what is urgent with one."""
     await sleeps(stage, "silent", anna=1)
     await send(stage, parts, 1)
@@ -74,7 +74,7 @@ async def test_a_message_at_night_makes_no_sound(stage: Stage, parts: Parts) -> 
     assert await heard(stage) == [(1, False), (2, True)]
 
 
-async def test_a_message_by_day_makes_a_sound(stage: Stage, parts: Parts) -> None:
+async def test_a_message_by_day_makes_a_sound(stage: Stage, parts: WorkerParts) -> None:
     """Quiet hours change nothing outside of them, or where a person has switched them off."""
     await sleeps(stage, "hold", anna=1)
     await stage.conn.execute(MORNING)
@@ -86,7 +86,7 @@ async def test_a_message_by_day_makes_a_sound(stage: Stage, parts: Parts) -> Non
     assert await heard(stage) == [(1, True), (2, True)]
 
 
-async def test_a_message_is_held_until_the_morning(stage: Stage, parts: Parts) -> None:
+async def test_a_message_is_held_until_the_morning(stage: Stage, parts: WorkerParts) -> None:
     """It waits without a request, an attempt or a warning, a run does not wait for it, and then it comes as by day."""
     await sleeps(stage, "hold", anna=1)
     await send(stage, parts, 1, 2)
@@ -103,7 +103,7 @@ async def test_a_message_is_held_until_the_morning(stage: Stage, parts: Parts) -
     assert await heard(stage) == [(1, True), (2, True)]
 
 
-async def test_what_is_held_goes_before_what_is_urgent(stage: Stage, parts: Parts) -> None:
+async def test_what_is_held_goes_before_what_is_urgent(stage: Stage, parts: WorkerParts) -> None:
     """An urgent message is not held up, and the order is kept: what was held comes before it, without a sound."""
     await sleeps(stage, "hold", anna=1)
     await send(stage, parts, 1, 2)
@@ -115,7 +115,7 @@ async def test_what_is_held_goes_before_what_is_urgent(stage: Stage, parts: Part
     assert await held(stage) == [("quiet_hours", 0, True)]
 
 
-async def test_what_waits_before_something_urgent_is_not_held_at_all(stage: Stage, parts: Parts) -> None:
+async def test_what_waits_before_something_urgent_is_not_held_at_all(stage: Stage, parts: WorkerParts) -> None:
     """It comes at its first attempt: no second one is needed to find out."""
     await sleeps(stage, "hold", anna=1)
     await send(stage, parts, 1)
@@ -125,7 +125,7 @@ async def test_what_waits_before_something_urgent_is_not_held_at_all(stage: Stag
     assert await stage.conn.fetchval("select count(*) from outbox.attempt") == 0
 
 
-async def test_what_has_expired_hurries_nothing(stage: Stage, parts: Parts) -> None:
+async def test_what_has_expired_hurries_nothing(stage: Stage, parts: WorkerParts) -> None:
     """A message that can only be marked as expired is no reason to wake anybody."""
     await sleeps(stage, "hold", anna=1)
     await send(stage, parts, 1)
@@ -134,7 +134,7 @@ async def test_what_has_expired_hurries_nothing(stage: Stage, parts: Parts) -> N
     assert [reason for reason, _, _ in await held(stage)] == ["quiet_hours", None]
 
 
-async def test_what_would_expire_by_the_morning_is_not_held(stage: Stage, parts: Parts) -> None:
+async def test_what_would_expire_by_the_morning_is_not_held(stage: Stage, parts: WorkerParts) -> None:
     """It comes without a sound, after what was held before it; what lives long enough is held."""
     await sleeps(stage, "hold", anna=1)
     await send(stage, parts, 1, within=timedelta(minutes=50))
@@ -149,7 +149,7 @@ async def test_what_would_expire_by_the_morning_is_not_held(stage: Stage, parts:
     assert await heard(stage) == [(1, False), (2, False), (3, False), (4, False)]
 
 
-async def test_two_that_come_together_are_not_held_if_one_would_expire(stage: Stage, parts: Parts) -> None:
+async def test_two_that_come_together_are_not_held_if_one_would_expire(stage: Stage, parts: WorkerParts) -> None:
     """What is behind a message counts also when both wait before the first is tried."""
     await sleeps(stage, "hold", anna=1)
     await send(stage, parts, 1)
@@ -161,7 +161,7 @@ async def test_two_that_come_together_are_not_held_if_one_would_expire(stage: St
 class Counts:
     """A pacer that counts what is taken from the bot's rate."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: WorkerParts) -> None:
         self._pacer = parts.pacer
         self.taken = 0
 
@@ -180,7 +180,7 @@ class Counts:
         await self._pacer.give_back(budget, unused)
 
 
-async def test_those_who_sleep_take_nothing_from_the_others(stage: Stage, parts: Parts) -> None:
+async def test_those_who_sleep_take_nothing_from_the_others(stage: Stage, parts: WorkerParts) -> None:
     """A message that is held leaves its share of the bot's rate to the next, and what is skipped or expired too."""
     chats = {f"u{100 + number}": 100 + number for number in range(20)}
     await sleeps(stage, "hold", **chats)
@@ -192,7 +192,7 @@ async def test_those_who_sleep_take_nothing_from_the_others(stage: Stage, parts:
     assert counts.taken == 3
 
 
-async def test_a_held_message_tries_no_gate(stage: Stage, parts: Parts) -> None:
+async def test_a_held_message_tries_no_gate(stage: Stage, parts: WorkerParts) -> None:
     """Behind a gate that has opened a message that is held shows nothing: the next one tries."""
     await sleeps(stage, "hold", u100=100)
     await parts.pacer.trip()
@@ -201,7 +201,7 @@ async def test_a_held_message_tries_no_gate(stage: Stage, parts: Parts) -> None:
     assert await stage.states() == {"sent": 1, "pending": 1}
 
 
-async def test_a_held_message_survives_an_operators_look(stage: Stage, parts: Parts) -> None:
+async def test_a_held_message_survives_an_operators_look(stage: Stage, parts: WorkerParts) -> None:
     """Why it waits can be read: its attempt is noted with the reason, and it is proved as pending."""
     await sleeps(stage, "hold", anna=1)
     await send(stage, parts, 1)
@@ -210,7 +210,7 @@ async def test_a_held_message_survives_an_operators_look(stage: Stage, parts: Pa
     assert [tuple(row) for row in tried] == [("snooze", "quiet_hours", None, False)]
 
 
-async def test_they_are_kept_when_a_profile_is_imported_again(stage: Stage, parts: Parts) -> None:
+async def test_they_are_kept_when_a_profile_is_imported_again(stage: Stage, parts: WorkerParts) -> None:
     """What people choose themselves outlives what the application says of them."""
     await sleeps(stage, "hold", anna=1)
     await recipient.save(stage.conn, [Profile("anna", locale="ru", timezone="Europe/Moscow")])

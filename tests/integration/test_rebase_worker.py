@@ -15,13 +15,13 @@ from outbox.delivery.channel import Channel
 from outbox.event_log import event
 from outbox.lane import lane_claim
 from outbox.relay import fan_out
+from outbox.relay.routing import routes_of
 from outbox.schema import migration
 from tests.conftest import SETTINGS
 from tests.integration.restore import Restore, make_roles
 from tests.integration.stage import MARKETPLACE, TYPE, Stage, payload, settings, until, until_true
 from workers.embedded import engine
 from workers.embedded.engine import Postgres
-from workers.wiring.worker_parts import routes_of
 
 PEOPLE = {"anna": 11, "boris": 12}
 BEFORE, IN_FLIGHT, UNRELAYED, SCHEDULED = (0, 1), (2,), (3, 4), 5

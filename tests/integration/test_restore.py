@@ -16,7 +16,7 @@ from tests.integration.stage import PATIENCE_S, PROJECT, Finished, Stage
 from tests.integration.test_deliver import run as deliver_all
 from tests.systemd.page import blocks
 from workers.embedded.engine import Postgres
-from workers.wiring.worker_parts import Parts
+from workers.wiring.worker_parts import WorkerParts
 
 # pg_dump and psql know no pooler
 pytestmark = pytest.mark.direct
@@ -123,7 +123,7 @@ async def test_a_backup_comes_back(
     await there.conn.close()
 
 
-async def test_what_must_not_go_out_again_expires(stage: Stage, parts: Parts, commands: Path) -> None:
+async def test_what_must_not_go_out_again_expires(stage: Stage, parts: WorkerParts, commands: Path) -> None:
     """A delivery that was let expire before the workers start is not sent, and is accounted for."""
     await stage.people({"anna": 11, "boris": 12})
     await stage.emit(1, "anna", "boris")

@@ -6,7 +6,7 @@ import pytest
 
 from inapp import unread_drift
 from inapp.reading import read_all, read_one
-from inapp.unread_drift import START, Counted
+from inapp.unread_drift import START, DriftCount
 from outbox.database.connection import Connection, connect
 from tests import page
 from tests.integration.inboxes import counted, ids, notify
@@ -52,7 +52,7 @@ async def test_drift_is_found_and_mended(conn: Connection) -> None:
     found = await conn.fetch(block("VestnikUnreadDrift", "select"))
     assert {tuple(row) for row in found} == {("ann", 5, 2), ("cleo", 3, 0)}
     await conn.execute(block("VestnikUnreadDrift", "begin"))
-    assert await unread_drift.page(conn, START, 10) == Counted(0, None)
+    assert await unread_drift.page(conn, START, 10) == DriftCount(0, None)
     assert await conn.fetch(block("VestnikUnreadDrift", "select")) == []
     assert await counted(conn, "bob") == right
 

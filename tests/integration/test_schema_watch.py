@@ -10,7 +10,7 @@ from outbox.database.connection import Connection, Pool
 from tests.integration.stage import until
 from workers.process.postgres_retry import answered
 from workers.process.schema_watch import SchemaWatch
-from workers.process.startup import Foundation
+from workers.process.startup import Startup
 
 CHANGES = {
     "rolled back by one": (
@@ -73,7 +73,7 @@ async def test_the_bot_and_the_api_look_too(pool: Pool, conn: Connection, redis_
     health, stopping = Health("api", "a", [CheckName.POSTGRES, CheckName.REDIS]), asyncio.Event()
     await conn.execute("delete from outbox.migration where number = 12")
     async with Redis.from_url(redis_url) as redis:
-        foundation = Foundation(pool, redis, health, stopping, Status.DEGRADED)
+        foundation = Startup(pool, redis, health, stopping, Status.DEGRADED)
         watching = asyncio.create_task(foundation.watch())
         await until(lambda: health.checks[CheckName.POSTGRES].detail.startswith("the schema lacks 0012"))
         await until(lambda: health.checks[CheckName.REDIS].status is Status.OK)

@@ -19,7 +19,7 @@ from prometheus_client import CollectorRegistry
 from health.metrics import Metrics
 from outbox.delivery.outcome import Delivered, Reason, Reject, Retry, Snooze, Unknown
 from telegram.answer import Phase
-from telegram.bot_api_session import Session
+from telegram.bot_api_session import BotApiSession
 from telegram.error import AnswerError, BadTokenError, BotRefusedError, BotUnavailableError
 from telegram.message import Button, Message
 from telegram.sender import Me, Sender
@@ -399,7 +399,7 @@ async def test_the_token_gets_out_nowhere(
     api.will(answer, answer, answer)
     told = ""
     for base in (api.base, f"http://127.0.0.1:{silent_port}"):
-        session = Session(base, timeout=0.2, connections=1)
+        session = BotApiSession(base, timeout=0.2, connections=1)
         with pytest.raises(AnswerError) as raised:
             await Bot(TOKEN, session=session)(GetMe())
         await session.close()

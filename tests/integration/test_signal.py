@@ -13,7 +13,7 @@ from outbox.database.connection import Connection
 from tests.integration.stage import PATIENCE_S, Stage
 from workers.slices.relay import relay_slice
 from workers.slices.time_slice import Slice
-from workers.wiring.worker_parts import Parts
+from workers.wiring.worker_parts import WorkerParts
 
 
 @pytest.fixture
@@ -110,7 +110,7 @@ async def test_a_redis_that_is_away_is_no_fault(capsys: pytest.CaptureFixture[st
 
 
 async def test_the_relay_signals_whose_inbox_has_changed(
-    parts: Parts, stage: Stage, conn: Connection, heard: PubSub
+    parts: WorkerParts, stage: Stage, conn: Connection, heard: PubSub
 ) -> None:
     """After its commit the relay names those who got a notification; by then it can be seen."""
     await stage.emit(1, "alice")

@@ -27,7 +27,7 @@ from workers.delivery.attempt import attempt
 from workers.delivery.delivery_span import of_attempt, tell_attempt
 from workers.slices.relay import relay_slice
 from workers.slices.time_slice import Slice
-from workers.wiring.worker_parts import Parts
+from workers.wiring.worker_parts import WorkerParts
 
 TYPE = "application.accepted"
 """A type of the sample catalog."""
@@ -53,13 +53,13 @@ def spans(exporter: InMemorySpanExporter) -> Iterator[Spans]:
 
 
 @pytest.fixture
-def watched(parts: Parts, spans: Spans) -> Parts:
+def watched(parts: WorkerParts, spans: Spans) -> WorkerParts:
     """Wire a worker whose spans are seen."""
     parts.spans = spans
     return parts
 
 
-async def deliver(stage: Stage, parts: Parts, *traceparents: str) -> list[int]:
+async def deliver(stage: Stage, parts: WorkerParts, *traceparents: str) -> list[int]:
     """Emit an event in each of these traces, relay them together, and deliver."""
     ids = []
     for number, said in enumerate(traceparents):
@@ -77,7 +77,7 @@ def named(exporter: InMemorySpanExporter, name: str) -> Sequence[ReadableSpan]:
 
 
 async def test_an_attempt_is_in_the_trace_of_its_event(
-    stage: Stage, watched: Parts, exporter: InMemorySpanExporter
+    stage: Stage, watched: WorkerParts, exporter: InMemorySpanExporter
 ) -> None:
     """A delivery's span is a child of the span in which the producer emitted; it says what was done and came of it."""
     await stage.people({"anna": CHAT})
@@ -105,7 +105,7 @@ async def test_an_attempt_is_in_the_trace_of_its_event(
 
 
 async def test_a_batch_of_the_relay_stands_for_itself(
-    stage: Stage, watched: Parts, exporter: InMemorySpanExporter
+    stage: Stage, watched: WorkerParts, exporter: InMemorySpanExporter
 ) -> None:
     """Relaying two events is one span with their number, which is nobody's child."""
     await stage.people({"anna": CHAT})
@@ -122,7 +122,7 @@ async def test_a_batch_of_the_relay_stands_for_itself(
 
 @pytest.mark.parametrize("said", ["", "00-00-00-00", f"00-{'0' * 32}-{SPAN}-01"])
 async def test_without_a_trace_an_attempt_begins_its_own(
-    stage: Stage, watched: Parts, exporter: InMemorySpanExporter, said: str
+    stage: Stage, watched: WorkerParts, exporter: InMemorySpanExporter, said: str
 ) -> None:
     """An event without a trace, or with a malformed one, is delivered in a trace of its own."""
     await stage.people({"anna": CHAT})
@@ -133,7 +133,7 @@ async def test_without_a_trace_an_attempt_begins_its_own(
 
 
 async def test_a_fault_is_an_error_with_its_reason(
-    stage: Stage, watched: Parts, exporter: InMemorySpanExporter
+    stage: Stage, watched: WorkerParts, exporter: InMemorySpanExporter
 ) -> None:
     """A refused message makes the span an error whose words are the reason; nothing quotes the message or the chat."""
     await stage.people({"anna": CHAT})
@@ -153,7 +153,7 @@ async def test_a_fault_is_an_error_with_its_reason(
 
 
 async def test_an_exception_leaves_only_its_class(
-    stage: Stage, watched: Parts, exporter: InMemorySpanExporter, monkeypatch: pytest.MonkeyPatch
+    stage: Stage, watched: WorkerParts, exporter: InMemorySpanExporter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What breaks an attempt off is named by its class: message and traceback stay inside."""
 
@@ -173,7 +173,7 @@ async def test_an_exception_leaves_only_its_class(
 
 
 async def test_a_message_that_lists_many_is_linked_to_their_traces(
-    stage: Stage, watched: Parts, exporter: InMemorySpanExporter
+    stage: Stage, watched: WorkerParts, exporter: InMemorySpanExporter
 ) -> None:
     """The span of a digest is in the trace of its first event, and linked to those of the others that have one."""
     await stage.emit(1, "anna")

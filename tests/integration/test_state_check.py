@@ -11,7 +11,7 @@ from outbox.database.connection import Connection
 from outbox.delivery.channel import Channel
 from outbox.delivery.outcome import Outcome
 from outbox.delivery.state import State
-from outbox.link.chat_link import Change, How
+from outbox.link.chat_link import AuditChange, How
 from outbox.link.chat_state import LinkState
 from outbox.person.preference import Quiet
 
@@ -33,7 +33,7 @@ WORDS: list[tuple[str, str, type[StrEnum]]] = [
     ("outbox.preference", "preference_channel_known", Channel),
     ("outbox.route", "route_channels_known", Channel),
     ("outbox.telegram_link", "telegram_link_state_known", LinkState),
-    ("outbox.link_audit", "link_audit_change_known", Change),
+    ("outbox.link_audit", "link_audit_change_known", AuditChange),
     ("outbox.link_audit", "link_audit_how_known", How),
     ("outbox.recipient", "recipient_quiet_known", Quiet),
 ]

@@ -11,7 +11,7 @@ from starlette.types import Message
 from health import http
 from inapp import change_batcher, open_stream, stream_hub
 from inapp.api.stream import InboxStream
-from inapp.open_stream import Stream
+from inapp.open_stream import OpenStream
 from inapp.session import Session
 from outbox.database.connection import Connection
 from tests.integration.api_stage import ApiStage, api_settings, api_stage
@@ -215,7 +215,7 @@ class SlowClient:
 
     def __init__(self, api: ApiStage, recipient: str) -> None:
         session = Session(recipient, None, datetime.now(UTC) + timedelta(hours=1))
-        self._answer = InboxStream(api.world.hub, Stream(session), resumes=False)
+        self._answer = InboxStream(api.world.hub, OpenStream(session), resumes=False)
         self.takes = asyncio.Event()
         self.offered = asyncio.Event()
         self.bodies: list[bytes] = []

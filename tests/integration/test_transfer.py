@@ -365,7 +365,7 @@ async def test_a_target_that_is_taken_is_refused(database_url: str, target_url: 
             await attempt
 
 
-async def plan(source_url: str, target_url: str) -> transfer.Plan:
+async def plan(source_url: str, target_url: str) -> transfer.TransferPlan:
     """Look in this process whether a transfer can begin."""
     source, target = await connect(source_url), await connect(target_url)
     try:

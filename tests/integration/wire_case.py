@@ -8,7 +8,7 @@ from outbox.link.chat_state import LinkState
 from telegram.answer import Phase
 from telegram.simulator import DEVELOPMENT_TOKEN
 from telegram.simulator.fault import Fault, FaultKind
-from telegram.verdict import Degrade, EditFault, Gate, GateScope, LinkChange, Verdict
+from telegram.verdict import Degrade, EditFault, FloodWait, GateScope, LinkChange, Verdict
 
 CHAT, GROUP, SUPERGROUP = 1001, -55, -1001234567890
 
@@ -56,7 +56,7 @@ def says(code: int, description: str, *, retry_after: int | None = None, migrate
 
 def flood(description: str, wait: float, scope: GateScope, retry_after: int | None = None) -> Case:
     """Make a case of a 429."""
-    gate = Gate(scope, timedelta(seconds=wait))
+    gate = FloodWait(scope, timedelta(seconds=wait))
     verdict = Verdict(Snooze(timedelta(seconds=wait), Reason.FLOOD), gate=gate, status=429)
     return Case("flood", says(429, description, retry_after=retry_after), verdict)
 
@@ -97,7 +97,9 @@ CASES = [
         "flood",
         Page(429),
         Verdict(
-            Snooze(timedelta(seconds=30), Reason.FLOOD), gate=Gate(GateScope.BOT, timedelta(seconds=30)), status=429
+            Snooze(timedelta(seconds=30), Reason.FLOOD),
+            gate=FloodWait(GateScope.BOT, timedelta(seconds=30)),
+            status=429,
         ),
     ),
     Case(

@@ -13,7 +13,7 @@ from prometheus_client.metrics import MetricWrapperBase
 import health
 from health import Health, Metrics
 from health.field import BOUND, OPERATIONAL
-from inapp.api import Surroundings, build_api
+from inapp.api import Dependencies, build_api
 from inapp.api.error import STATUS
 from outbox.catalog.event_type import EventType
 from outbox.catalog.own_catalog import OwnCatalog
@@ -30,7 +30,7 @@ SHORTCUTS: Mapping[str, Sequence[str]] = SHORT
 """What is short for a command."""
 SECRET: Sequence[str] = SECRETS
 """The settings that may come from a file."""
-EXITS: Sequence[type[IntEnum]] = (Exit, health.Verdict)
+EXITS: Sequence[type[IntEnum]] = (Exit, health.Probe)
 """What an exit code means: of a worker, and of what shows health files."""
 SIMULATED: Iterable[str] = METHODS
 """The methods of the Bot API that the simulator answers."""
@@ -55,11 +55,11 @@ def metrics() -> list[MetricWrapperBase]:
 
 def served() -> Mapping[str, FastAPI]:
     """Build what is served over HTTP, by where it is; nothing stands behind it."""
-    given = dict.fromkeys(field.name for field in dataclasses.fields(Surroundings))
+    given = dict.fromkeys(field.name for field in dataclasses.fields(Dependencies))
     world: dict[str, Any] = {**given, "origins": ()}
     probes = health.build_app(Health("worker", "worker-1", ()), CollectorRegistry())
     _, control = build_apps(World(SimulatorOptions()))
-    return {"api": build_api(Surroundings(**world)), "METRICS_BIND": probes, "simulator": control}
+    return {"api": build_api(Dependencies(**world)), "METRICS_BIND": probes, "simulator": control}
 
 
 def words() -> Mapping[str, Iterable[object]]:

@@ -11,7 +11,7 @@ from outbox.delivery.outcome import Delivered, Reason, Reject, Retry, Snooze, Un
 from outbox.link.chat_state import LinkState
 from telegram.answer import Answer, Lost, NotSent, Phase, Refused, Taken, Undecodable, read_answer, status_label
 from telegram.classification import RULES, classify, rule_for
-from telegram.verdict import Degrade, EditFault, Gate, GateScope, LinkChange, Verdict
+from telegram.verdict import Degrade, EditFault, FloodWait, GateScope, LinkChange, Verdict
 
 BLOCKED = Verdict(Reject(Reason.BLOCKED), link=LinkChange(LinkState.BLOCKED), status=403)
 UNREACHABLE = Verdict(Reject(Reason.UNREACHABLE), link=LinkChange(LinkState.UNREACHABLE), status=403)
@@ -141,7 +141,7 @@ def test_a_flood_wait_is_obeyed(answer: Answer, jitter: float, delay: float, sco
     """A 429 waits as long as it says and up to a tenth more, and closes at least the gate it must."""
     verdict = classify(answer, jitter)
     assert verdict.outcome == Snooze(timedelta(seconds=delay), Reason.FLOOD)
-    assert verdict.gate == Gate(scope, timedelta(seconds=gate))
+    assert verdict.gate == FloodWait(scope, timedelta(seconds=gate))
 
 
 ANSWERS = st.one_of(

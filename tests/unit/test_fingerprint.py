@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from health.fault import fingerprint
-from health.log_filter import Gate
+from health.log_filter import LogFilter
 
 SECRET = "7654321098:AAF4kQ-xyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
@@ -29,7 +29,7 @@ def raise_as_told(message: str, line: int, kind: type[Exception] = ValueError) -
 
 def logged(level: str, **fields: object) -> dict[str, Any]:
     """Pass a line through the gate."""
-    return dict(Gate("worker", "w1")(None, level, {"event": "send_failed", **fields}))
+    return dict(LogFilter("worker", "w1")(None, level, {"event": "send_failed", **fields}))
 
 
 def test_neither_message_nor_line_is_in_it() -> None:

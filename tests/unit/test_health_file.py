@@ -13,7 +13,7 @@ import pytest
 import structlog
 from structlog.testing import capture_logs
 
-from health import Check, CheckName, Health, Status, Verdict, get_logger, keep, read, write
+from health import Check, CheckName, Health, Probe, Status, get_logger, keep, read, write
 from tests.integration.stage import PATIENCE_S
 
 NOW = datetime(2026, 5, 1, 9, 30, tzinfo=UTC)
@@ -97,7 +97,7 @@ def test_a_reader_never_sees_half_a_file(path: Path) -> None:
     writer.start()
     try:
         while writes < 300:
-            assert read(path, NOW).exit_code is Verdict.HEALTHY
+            assert read(path, NOW).exit_code is Probe.HEALTHY
     finally:
         done.set()
         writer.join()

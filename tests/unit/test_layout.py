@@ -32,6 +32,21 @@ def test_no_module_is_called_as_another_one_is() -> None:
     assert {stem for stem, number in stems.items() if number > 1} == set(TWICE)
 
 
+SAME = {"QuietHours": "what is decided by, and the API's model of it, whose name stands in the OpenAPI document"}
+"""Classes of one name, and why."""
+
+
+def test_no_class_is_called_as_another_one_is() -> None:
+    """A class name means one class, but for those with a reason."""
+    names = Counter(
+        node.name
+        for path in FILES
+        for node in ast.parse((PROJECT / path).read_text(encoding="utf-8")).body
+        if isinstance(node, ast.ClassDef)
+    )
+    assert {name for name, number in names.items() if number > 1} == set(SAME)
+
+
 def test_no_module_is_called_as_its_folder_is() -> None:
     """No `lane/lane.py`: the folder's name is said once, and the file's name says what of it."""
     assert [str(path) for path in MODULES if path.stem == path.parent.name] == []

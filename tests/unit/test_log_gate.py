@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from health.field import ALLOWED, BOUND, REDACTED, class_name, clean, phrase
-from health.log_filter import Gate
+from health.log_filter import LogFilter
 
 TOKEN = "7654321098:AAF4kQ-xyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
@@ -20,7 +20,7 @@ class Colour(StrEnum):
 
 def line(**fields: object) -> dict[str, object]:
     """Pass fields through the gate and JSON, as a log line goes."""
-    passed = Gate("worker", "worker-1")(None, "info", {"event": "delivery_sent", **fields})
+    passed = LogFilter("worker", "worker-1")(None, "info", {"event": "delivery_sent", **fields})
     read: dict[str, object] = json.loads(json.dumps(passed, allow_nan=False))
     return read
 
@@ -74,7 +74,7 @@ def test_a_field_name_made_of_data_is_not_repeated() -> None:
 )
 def test_an_event_that_is_no_word_is_replaced(event: object) -> None:
     """An event that is no snake_case word may be an interpolated text and is not shown."""
-    assert Gate("worker", "w")(None, "info", {"event": event})["event"] == "malformed_log_event"
+    assert LogFilter("worker", "w")(None, "info", {"event": event})["event"] == "malformed_log_event"
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_a_bot_token_never_gets_out(before: str, token: str, after: str) -> None
     text = before + token + after
     assert token not in json.dumps(line(reason=text, error=text, request_id=text))
     assert token not in phrase(text)
-    assert Gate("w", "w")(None, "info", {"event": text})["event"] == "malformed_log_event"
+    assert LogFilter("w", "w")(None, "info", {"event": text})["event"] == "malformed_log_event"
 
 
 ANYTHING = st.recursive(
@@ -145,7 +145,7 @@ ANYTHING = st.recursive(
 @given(st.dictionaries(st.sampled_from(sorted(ALLOWED)) | st.text(), ANYTHING))
 def test_every_line_is_flat_json_of_known_fields(fields: dict[str, object]) -> None:
     """Whatever is logged, the line is JSON, its fields are known and its values short."""
-    passed = Gate("worker", "w")(None, "info", {"event": "fuzzed", **fields} | {"event": "fuzzed"})
+    passed = LogFilter("worker", "w")(None, "info", {"event": "fuzzed", **fields} | {"event": "fuzzed"})
     found = json.loads(json.dumps(passed, allow_nan=False))
     extra = {"timestamp", "level", "event", "dropped_fields", "error_at", "caused_by"}
     assert set(found) <= ALLOWED | extra

@@ -2,27 +2,27 @@
 
 import pytest
 
-from health import Sample
+from health import LogSample
 from workers.configuration.settings import load
 
 
 def test_by_default_everything_is_taken() -> None:
     """Without a share each line is written, and none is marked."""
-    every = Sample()
+    every = LogSample()
     assert all(every.takes(f"r-{number}", number) for number in range(1000))
     assert every.mark == {}
 
 
 def test_with_a_share_of_nothing_no_success_is_told() -> None:
     """0 leaves all of them out."""
-    assert not any(Sample(0).takes(None, number) for number in range(1000))
+    assert not any(LogSample(0).takes(None, number) for number in range(1000))
 
 
 @pytest.mark.parametrize("share", [0.01, 0.1, 0.5])
 @pytest.mark.parametrize("kind", ["request", "event"])
 def test_as_many_are_taken_as_the_share_says(share: float, kind: str) -> None:
     """Of 20,000 ids in a row the share is taken, a tenth of it more or less, and each line says the share."""
-    sample = Sample(share)
+    sample = LogSample(share)
     ids = range(5_000_000, 5_020_000)
     taken = sum(sample.takes(f"order-{id_}" if kind == "request" else None, id_) for id_ in ids)
     assert 0.9 * share < taken / 20_000 < 1.1 * share
@@ -31,15 +31,15 @@ def test_as_many_are_taken_as_the_share_says(share: float, kind: str) -> None:
 
 def test_a_request_is_taken_as_a_whole() -> None:
     """What belongs to one request is taken or left together, whichever event it is about; another process agrees."""
-    sample = Sample(0.5)
+    sample = LogSample(0.5)
     for request in ("a", "b", "order-17", "Заказ"):
-        assert {sample.takes(request, event_id) for event_id in range(100)} == {Sample(0.5).takes(request)}
+        assert {sample.takes(request, event_id) for event_id in range(100)} == {LogSample(0.5).takes(request)}
     assert {sample.takes(f"r-{number}") for number in range(20)} == {True, False}
 
 
 def test_who_is_in_a_small_sample_is_in_a_larger_one() -> None:
     """Raising the share adds requests and drops none."""
-    small, large = Sample(0.1), Sample(0.3)
+    small, large = LogSample(0.1), LogSample(0.3)
     assert all(large.takes(None, number) for number in range(5000) if small.takes(None, number))
 
 

@@ -9,6 +9,8 @@ CONTRACT = {
     ("vestnik_deliveries_total", "counter", ("channel", "outcome", "reason")),
     ("vestnik_delivery_latency_seconds", "histogram", ("channel",)),
     ("vestnik_relay_lag_seconds", "gauge", ()),
+    ("vestnik_events_waiting", "gauge", ("reason",)),
+    ("vestnik_unrouted_oldest_seconds", "gauge", ()),
     ("vestnik_oldest_due_seconds", "gauge", ("channel",)),
     ("vestnik_backlog", "gauge", ("channel", "state")),
     ("vestnik_dead_letter_oldest_seconds", "gauge", ("channel",)),
@@ -40,6 +42,7 @@ def used(registry: CollectorRegistry) -> Metrics:
     metrics.events_relayed.labels(type="order_paid").inc()
     metrics.deliveries.labels(channel="telegram", outcome="delivered", reason="").inc(3)
     metrics.delivery_latency_seconds.labels(channel="telegram").observe(0.012)
+    metrics.events_waiting.labels(reason="unrouted").set(2)
     metrics.oldest_due_seconds.labels(channel="telegram").set(4)
     metrics.outbox_bytes.labels(table="event").set(8192)
     metrics.once_timestamp_seconds.labels(exit_code="0").set(1_777_627_800)

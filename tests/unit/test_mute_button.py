@@ -4,7 +4,7 @@ from urllib.parse import parse_qs
 
 from outbox.catalog.load import load
 from telegram.message import Button, Message, MuteButton, compose
-from telegram.send_request import Letter
+from telegram.send_request import SendRequest
 from telegram.verdict import Degrade
 from tests.unit.small_catalog import EN, ORDER, RU, SETTINGS, TYPE, write
 
@@ -14,12 +14,12 @@ MUTED = TYPE + "mute_button = true"
 
 def keyboard(message: Message) -> list[list[dict[str, str]]]:
     """Give the rows of buttons as the Bot API gets them."""
-    (markup,) = form(Letter(1, message))["reply_markup"]
+    (markup,) = form(SendRequest(1, message))["reply_markup"]
     rows: list[list[dict[str, str]]] = json.loads(markup)["inline_keyboard"]
     return rows
 
 
-def form(letter: Letter) -> dict[str, list[str]]:
+def form(letter: SendRequest) -> dict[str, list[str]]:
     """Read the fields that the Bot API gets."""
     return parse_qs(letter.to_call(paid=False).body.decode())
 
@@ -52,7 +52,7 @@ def test_a_message_without_a_page_can_be_muted_too(tmp_path: Path) -> None:
 
 def test_buttons_that_telegram_refuses_go_together(tmp_path: Path) -> None:
     """Nobody can tell which of them it was."""
-    letter = Letter(1, compose(load(write(tmp_path, types=MUTED)), ORDER, "en", PAYLOAD))
+    letter = SendRequest(1, compose(load(write(tmp_path, types=MUTED)), ORDER, "en", PAYLOAD))
     bare = letter.without(Degrade.BUTTON)
     assert (bare.message.button, bare.message.mute) == (None, None)
     assert "reply_markup" not in form(bare)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from outbox.catalog.load import load
 from telegram.message import Button, Message, MuteButton, compose
-from telegram.send_request import Letter
+from telegram.send_request import SendRequest
 from telegram.verdict import Degrade
 from workers.demo.sample_stream import CATALOG
 
@@ -34,7 +34,7 @@ def keyboard(message: Message) -> InlineKeyboardMarkup | None:
     return InlineKeyboardMarkup(inline_keyboard=rows) if rows else None
 
 
-def method_of(letter: Letter, *, paid: bool) -> SendMessage | EditMessageText:
+def method_of(letter: SendRequest, *, paid: bool) -> SendMessage | EditMessageText:
     """Put a letter into aiogram's words."""
     message = letter.message
     if letter.edits is not None:
@@ -59,7 +59,7 @@ def method_of(letter: Letter, *, paid: bool) -> SendMessage | EditMessageText:
     )
 
 
-def assert_aiograms(letter: Letter, *, paid: bool) -> None:
+def assert_aiograms(letter: SendRequest, *, paid: bool) -> None:
     """Compare method, content type and body."""
     call = letter.to_call(paid=paid)
     method = method_of(letter, paid=paid)
@@ -81,7 +81,7 @@ MESSAGES = st.builds(
     parse_mode=st.sampled_from(["HTML", None]),
 )
 LETTERS = st.builds(
-    Letter,
+    SendRequest,
     chat_id=BIGINTS,
     message=MESSAGES,
     thread_id=st.none() | BIGINTS,
@@ -92,7 +92,7 @@ LETTERS = st.builds(
 
 
 @given(LETTERS, st.booleans())
-def test_any_letter_leaves_as_aiogram_would_send_it(letter: Letter, paid: bool) -> None:  # noqa: FBT001 (generated)
+def test_any_letter_leaves_as_aiogram_would_send_it(letter: SendRequest, paid: bool) -> None:  # noqa: FBT001 (generated)
     """Whatever a text, a button, an address, a topic or a chat may be."""
     assert_aiograms(letter, paid=paid)
 
@@ -108,7 +108,7 @@ def messages() -> Iterator[Message]:
 def test_every_text_of_the_sample_leaves_as_aiogram_would_send_it(degrade: Degrade | None) -> None:
     """Each type in each language, new and as an edit, whole and without what Telegram has refused."""
     for message in messages():
-        whole = Letter(1001, message, thread_id=7, silent=True)
+        whole = SendRequest(1001, message, thread_id=7, silent=True)
         letter = whole if degrade is None else whole.without(degrade)
         for edits, paid in product((None, 12), (False, True)):
             assert_aiograms(replace(letter, edits=edits), paid=paid)

@@ -22,7 +22,7 @@ from workers.command.setup import database, run
 from workers.configuration.settings import SettingsError
 
 
-class Line(BaseModel):
+class EventLine(BaseModel):
     """One event of a file: the arguments of `outbox.emit` by their names."""
 
     model_config = ConfigDict(extra="forbid", strict=True, title="event")
@@ -69,7 +69,7 @@ def emit(  # noqa: PLR0913 (each option by its name)
         raise SettingsError(f"--data is no JSON: {fault.msg} at column {fault.colno}") from None
     if not isinstance(payload, dict):
         raise SettingsError("--data is no JSON object")
-    line = Line(type=type_, recipients=to, payload=payload, dedupe_key=dedupe_key, request_id=request_id)
+    line = EventLine(type=type_, recipients=to, payload=payload, dedupe_key=dedupe_key, request_id=request_id)
     event_id = run(_emit(line))
     if as_json:
         print_json({"event_id": event_id})
@@ -77,7 +77,7 @@ def emit(  # noqa: PLR0913 (each option by its name)
         typer.echo(event_id)
 
 
-async def _emit(line: Line) -> int:
+async def _emit(line: EventLine) -> int:
     loaded = Loaded()
     async with database() as conn:
         event_id = await _write(conn, line, loaded)
@@ -121,7 +121,7 @@ async def load_file(file: Path, loaded: Loaded, advance: Callable[[], None] = la
 
 
 async def _load_line(conn: Connection, number: int, text: str, loaded: Loaded) -> None:
-    line = parse(Line, number, text)
+    line = parse(EventLine, number, text)
     if isinstance(line, Rejected):
         loaded.rejected.append(line)
         return
@@ -131,7 +131,7 @@ async def _load_line(conn: Connection, number: int, text: str, loaded: Loaded) -
         loaded.rejected.append(reject(number, text, str(refused)))
 
 
-async def _write(conn: Connection, line: Line, loaded: Loaded) -> int:
+async def _write(conn: Connection, line: EventLine, loaded: Loaded) -> int:
     if line.dedupe_key is None:
         event_id, new = await event.emit(conn, **dict(line)), True
     else:

@@ -98,7 +98,7 @@ async def _unlink(who: str, operator: str) -> None:
     tell("deliveries_skipped", given_up.skipped, reason=Reason.NO_LINK)
 
 
-class Line(BaseModel):
+class LinkLine(BaseModel):
     """One line of a file of links; fields that are not ours are left alone."""
 
     model_config = ConfigDict(extra="ignore", strict=True)
@@ -136,7 +136,7 @@ def read_links(file: Path) -> tuple[list[Wanted], list[Rejected]]:
     """Read a file of links: the good lines and the bad ones."""
     wanted, rejected = [], []
     for number, text in read_lines(file):
-        line = parse(Line, number, text)
+        line = parse(LinkLine, number, text)
         if isinstance(line, Rejected):
             rejected.append(line)
         else:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from outbox.operator import operator_action
-from outbox.operator.operator_action import ORDERS, Action, Done, Plan
+from outbox.operator.operator_action import ORDERS, Action, Done, OrderPlan
 from outbox.operator.stuck import Filter
 from workers.command.fact import tell
 from workers.command.output import Json, print_json, print_table
@@ -106,19 +106,19 @@ def add_settling(app: typer.Typer, action: Action, about: str) -> None:
     app.command(str(action), help=about)(settle)
 
 
-def _plan(action: Action, wanted: Filter, *, everything: bool, ignore_expiry: bool = False) -> Plan:
+def _plan(action: Action, wanted: Filter, *, everything: bool, ignore_expiry: bool = False) -> OrderPlan:
     if everything == (wanted != Filter()):
         raise SettingsError("--all takes no filter" if everything else f"{action} what? Give ids, a filter, or --all")
     return run(_count(action, wanted, ignore_expiry=ignore_expiry))
 
 
-async def _count(action: Action, wanted: Filter, *, ignore_expiry: bool) -> Plan:
+async def _count(action: Action, wanted: Filter, *, ignore_expiry: bool) -> OrderPlan:
     async with database() as conn:
         await require(conn, ORDERS[action].old, wanted.ids)
         return await operator_action.plan(conn, action, wanted, ignore_expiry=ignore_expiry)
 
 
-def _finish(plan: Plan, operator: str | None, *, dry_run: bool, yes: bool, as_json: bool) -> None:
+def _finish(plan: OrderPlan, operator: str | None, *, dry_run: bool, yes: bool, as_json: bool) -> None:
     if dry_run:
         done = plan.foreseen
     else:
@@ -128,7 +128,7 @@ def _finish(plan: Plan, operator: str | None, *, dry_run: bool, yes: bool, as_js
     _tell(plan, done, dry_run=dry_run, as_json=as_json)
 
 
-async def _carry_out(plan: Plan, operator: str) -> Done:
+async def _carry_out(plan: OrderPlan, operator: str) -> Done:
     done = Done()
     try:
         async with database() as conn:
@@ -169,14 +169,14 @@ def agreed(order: str, count: int, what: str, *, yes: bool) -> None:
     typer.confirm(f"{order} {count:,} {what}?", abort=True, err=True)
 
 
-def _ask(plan: Plan, *, yes: bool) -> None:
+def _ask(plan: OrderPlan, *, yes: bool) -> None:
     count = plan.foreseen.changed.total()
     if count > ASKED_ABOVE and not yes and sys.stdin.isatty():
         _print(plan.foreseen)
     agreed(plan.action, count, "deliveries", yes=yes)
 
 
-def _tell(plan: Plan, done: Done, *, dry_run: bool, as_json: bool) -> None:
+def _tell(plan: OrderPlan, done: Done, *, dry_run: bool, as_json: bool) -> None:
     if as_json:
         by = [{"type": type_, "reason": reason, "count": count} for (type_, reason), count in done.changed.items()]
         facts = {"count": done.changed.total(), "too_late": done.too_late, "missed": done.missed, "by": by}

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from health import Report, Status, Verdict, read
+from health import Probe, Report, Status, read
 from health.file import STALE
 from workers.command.age import age
 from workers.command.output import Json, print_json
@@ -30,7 +30,7 @@ def print_health(
     reports = [(file, read(file, max_age=allowed)) for file in _files(places or [])]
     if not reports:
         typer.echo("vestnik: HEALTH_FILE is not set", err=True)
-        raise typer.Exit(int(Verdict.UNHEALTHY))
+        raise typer.Exit(int(Probe.UNHEALTHY))
     # a monitoring system shows the first line
     reports.sort(key=lambda found: -found[1].exit_code)
     if as_json:

@@ -43,7 +43,7 @@ ChatId = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 ThreadId = Annotated[int, Field(ge=1, lt=2**63)]
 
 
-class Person(BaseModel):
+class PersonLine(BaseModel):
     """One line of the file; fields that are not ours are left alone."""
 
     model_config = ConfigDict(extra="ignore", strict=True)
@@ -88,7 +88,7 @@ def read_people(file: Path) -> list[Profile]:
     """
     people = []
     for number, text in read_lines(file):
-        person = parse(Person, number, text)
+        person = parse(PersonLine, number, text)
         if isinstance(person, Rejected):
             raise SettingsError(f"{file.name} line {number}: {person.reason}")
         people.append(Profile(**dict(person)))

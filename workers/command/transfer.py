@@ -10,7 +10,7 @@ import typer
 from health import get_logger
 from outbox.database.connection import OUT_OF_REACH, REFUSED, Connection, connect
 from outbox.transfer import move
-from outbox.transfer.move import Plan, Transferred
+from outbox.transfer.move import TransferPlan, Transferred
 from workers.command.output import Json, print_json, print_table
 from workers.command.schema import log_applied
 from workers.command.setup import run
@@ -74,7 +74,7 @@ async def _connected(url: str, which: str) -> AsyncIterator[Connection]:
         await conn.close()
 
 
-async def _plan(source_url: str, target_url: str) -> Plan:
+async def _plan(source_url: str, target_url: str) -> TransferPlan:
     async with _connected(source_url, "source") as source, _connected(target_url, "target") as target:
         return await move.plan(source, target)
 
@@ -93,7 +93,7 @@ async def _transfer(source_url: str, target_url: str, *, keep_source: bool) -> T
     return done
 
 
-def _print_plan(plan: Plan, *, as_json: bool) -> None:
+def _print_plan(plan: TransferPlan, *, as_json: bool) -> None:
     if as_json:
         print_json({"dry_run": True, "new_schema": plan.new_schema, "rows": plan.rows})
         return

@@ -10,16 +10,15 @@ import typer
 
 from outbox.catalog.load import load as load_catalog
 from outbox.database.connection import Connection
-from outbox.operator import unrouted as store
-from outbox.operator.unrouted import Kind
+from outbox.operator import unrouted_event as store
+from outbox.operator.unrouted_event import Kind
 from outbox.relay import fan_out
-from outbox.relay.routing import Routing
+from outbox.relay.routing import Routing, routes_of
 from workers.command.fact import tell
 from workers.command.order import DryRun, Operator, Yes, agreed, signature
 from workers.command.output import Json, print_json, print_table
 from workers.command.setup import database, run
 from workers.configuration.settings import SettingsError, load
-from workers.wiring.worker_parts import routes_of
 
 unrouted = typer.Typer(help="Events of types that the catalog does not know: they wait for it.", no_args_is_help=True)
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from pydantic import Field, HttpUrl, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from health import TEXTFILE_SUFFIX, Sample
+from health import TEXTFILE_SUFFIX, LogSample
 from outbox.delivery.decision import SCHEDULE
 from workers.configuration.address import require_shape
 from workers.configuration.duration import duration
@@ -161,11 +161,11 @@ class Settings(BaseSettings):
         return several
 
     @property
-    def sample(self) -> Sample:
+    def sample(self) -> LogSample:
         """Which lines about success are written: by default all, in paid broadcast one of a hundred requests."""
         if self.log_sample is not None:
-            return Sample(self.log_sample)
-        return Sample(PAID_SAMPLE) if self.paid_broadcast else Sample()
+            return LogSample(self.log_sample)
+        return LogSample(PAID_SAMPLE) if self.paid_broadcast else LogSample()
 
     @property
     def api_base(self) -> str:

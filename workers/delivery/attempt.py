@@ -14,19 +14,19 @@ from workers.delivery.decide import decide_for, end_carried, own_events, refused
 from workers.delivery.delivery_span import of_attempt, tell_attempt
 from workers.delivery.digest_builder import fold
 from workers.delivery.log_fields import subject_of
-from workers.delivery.outgoing import Post, write
+from workers.delivery.outgoing import Outgoing, write
 from workers.delivery.quiet_check import quiet_for
-from workers.wiring.worker_parts import Parts
+from workers.wiring.worker_parts import WorkerParts
 
 log = get_logger()
 
-NOTHING = Post(None)
+NOTHING = Outgoing(None)
 
 CHAT_BURST = 3
 """Messages that a private chat takes at once after a pause."""
 
 
-async def attempt(parts: Parts, claimed: Claimed, *, probe: bool = False) -> list[Finish]:
+async def attempt(parts: WorkerParts, claimed: Claimed, *, probe: bool = False) -> list[Finish]:
     """Make one attempt and decide what follows from it; a fault of our own is an outcome too.
 
     The head's end comes first, then those of what its message carried. `probe`: it is the one attempt that tries
@@ -60,14 +60,14 @@ async def attempt(parts: Parts, claimed: Claimed, *, probe: bool = False) -> lis
     return [end, *(end_carried(parts, one, verdict) for one in post.carried)]
 
 
-def _needless(parts: Parts, claimed: Claimed) -> Reason | None:
+def _needless(parts: WorkerParts, claimed: Claimed) -> Reason | None:
     """Say why nothing has to be sent any more."""
     if claimed.expires_at is not None and claimed.claimed_at >= claimed.expires_at:
         return Reason.EXPIRED
     return None if claimed.type in parts.catalog.types else Reason.UNROUTED
 
 
-async def _send(parts: Parts, claimed: Claimed) -> tuple[Verdict, Post]:
+async def _send(parts: WorkerParts, claimed: Claimed) -> tuple[Verdict, Outgoing]:
     needless = _needless(parts, claimed)
     if needless is not None or claimed.chat_id is None:
         return Verdict(Reject(needless or Reason.NO_LINK), requests=0), NOTHING
@@ -89,7 +89,7 @@ async def _send(parts: Parts, claimed: Claimed) -> tuple[Verdict, Post]:
         return Verdict(Unknown(Reason.INTERNAL)), post
 
 
-def _pace(parts: Parts, claimed: Claimed) -> timedelta:
+def _pace(parts: WorkerParts, claimed: Claimed) -> timedelta:
     if parts.settings.paid_broadcast:
         return timedelta(0)
     group = claimed.chat_id is not None and claimed.chat_id < 0

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from logging import INFO
 
-from health import Sample, get_logger
+from health import LogSample, get_logger
 from outbox.delivery.decision import Decision, OnUnknown, Policy, decide
 from outbox.delivery.outcome import Outcome, Reason, Reject, Snooze
 from outbox.delivery.state import State
@@ -16,14 +16,14 @@ from outbox.lane.lane_claim import Claimed
 from outbox.recording.record import Finish
 from telegram import LinkChange, Verdict
 from workers.delivery.log_fields import subject_of
-from workers.wiring.worker_parts import Parts
+from workers.wiring.worker_parts import WorkerParts
 
 log = get_logger()
 
 NO_TIME = timedelta(0)
 
 
-def decide_for(parts: Parts, claimed: Claimed, outcome: Outcome) -> Decision:
+def decide_for(parts: WorkerParts, claimed: Claimed, outcome: Outcome) -> Decision:
     """Decide by the type's policy and a fresh jitter."""
     if isinstance(outcome, Reject) and outcome.reason is Reason.EXPIRED:
         return Decision(State.EXPIRED, claimed.attempts, Reason.EXPIRED)
@@ -34,7 +34,9 @@ def decide_for(parts: Parts, claimed: Claimed, outcome: Outcome) -> Decision:
     return decide(outcome, claimed.attempts, datetime.now(UTC), policy)
 
 
-def own_events(parts: Parts, claimed: Claimed, decision: Decision, change: LinkChange | None = None) -> list[OwnEvent]:
+def own_events(
+    parts: WorkerParts, claimed: Claimed, decision: Decision, change: LinkChange | None = None
+) -> list[OwnEvent]:
     """Make the events of our own by which people learn what only they can mend."""
     events = []
     if decision.state is State.UNKNOWN:
@@ -51,7 +53,7 @@ def refused_as_digest(verdict: Verdict) -> Verdict:
     return verdict
 
 
-def end_carried(parts: Parts, claimed: Claimed, verdict: Verdict) -> Finish:
+def end_carried(parts: WorkerParts, claimed: Claimed, verdict: Verdict) -> Finish:
     """End what the message listed besides its head: it arrived, or nobody knows, or it waits as before."""
     outcome = digest.of_carried(verdict.outcome)
     decision = decide_for(parts, claimed, outcome)
@@ -67,7 +69,7 @@ def end_carried(parts: Parts, claimed: Claimed, verdict: Verdict) -> Finish:
     )
 
 
-def log_end(finish: Finish, sample: Sample) -> None:
+def log_end(finish: Finish, sample: LogSample) -> None:
     """State what became of a delivery, once that is written; of those that were simply sent a sample."""
     decision = finish.decision
     match decision.state:

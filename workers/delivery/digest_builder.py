@@ -5,13 +5,13 @@ from outbox.delivery.outcome import Reason
 from outbox.lane import digest
 from outbox.lane.lane_claim import Claimed
 from telegram.digest_message import MOST_LINES, compose_digest
-from workers.delivery.outgoing import LOOK_FAULTS, Post, looking
-from workers.wiring.worker_parts import Parts
+from workers.delivery.outgoing import LOOK_FAULTS, Outgoing, looking
+from workers.wiring.worker_parts import WorkerParts
 
 log = get_logger()
 
 
-async def fold(parts: Parts, head: Claimed) -> Post | None:
+async def fold(parts: WorkerParts, head: Claimed) -> Outgoing | None:
     """Make one message of the head and what follows it; None where it goes by itself."""
     types = parts.catalog.digest_types(head.type)
     if not types or head.reason == Reason.DIGEST:
@@ -24,10 +24,10 @@ async def fold(parts: Parts, head: Claimed) -> Post | None:
     except Exception as fault:
         log.error("digest_failed", type=head.type, exc_info=fault)
         return None
-    return None if listed is None else await _carry(parts, head, Post(listed.message, tuple(run[1 : listed.count])))
+    return None if listed is None else await _carry(parts, head, Outgoing(listed.message, tuple(run[1 : listed.count])))
 
 
-async def _following(parts: Parts, head: Claimed, types: frozenset[str]) -> list[Claimed]:
+async def _following(parts: WorkerParts, head: Claimed, types: frozenset[str]) -> list[Claimed]:
     limit = max(parts.settings.digest_over, MOST_LINES - 1)
     try:
         async with looking(parts) as conn:
@@ -37,17 +37,17 @@ async def _following(parts: Parts, head: Claimed, types: frozenset[str]) -> list
         return []
 
 
-async def _carry(parts: Parts, head: Claimed, post: Post) -> Post:
+async def _carry(parts: WorkerParts, head: Claimed, post: Outgoing) -> Outgoing:
     try:
         async with looking(parts) as conn:
             carries = await digest.carry(conn, head, post.carried)
     except LOOK_FAULTS as fault:
         # nobody knows whether they are taken: the record gives back those that are
         log.warning("digest_not_begun", type=head.type, error=fault)
-        return Post(None, post.carried)
+        return Outgoing(None, post.carried)
     if not carries:
         # somebody has withdrawn one of them, or the lease is lost
         log.info("digest_not_begun", type=head.type)
-        return Post(None)
+        return Outgoing(None)
     log.info("digest_begun", type=head.type, deliveries=1 + len(post.carried))
     return post

@@ -9,7 +9,7 @@ from outbox.recording import record
 from outbox.recording.record import Finish
 from workers.delivery.decide import decide_for, own_events
 from workers.delivery.recorder import count
-from workers.wiring.worker_parts import Parts
+from workers.wiring.worker_parts import WorkerParts
 
 log = get_logger()
 
@@ -17,7 +17,7 @@ LARGEST = 500
 """Ended leases settled in one transaction; one may have been sending dozens of deliveries."""
 
 
-async def settle(parts: Parts, conn: Connection) -> int:
+async def settle(parts: WorkerParts, conn: Connection) -> int:
     """End attempts whose lease has ended: nobody knows whether they arrived. Return of how many deliveries."""
     taken = await run.take_ended(conn, LARGEST)
     if taken:
@@ -29,7 +29,7 @@ async def settle(parts: Parts, conn: Connection) -> int:
     return len(taken)
 
 
-def _lost(parts: Parts, claimed: Claimed) -> Finish:
+def _lost(parts: WorkerParts, claimed: Claimed) -> Finish:
     outcome = Unknown(Reason.WORKER_LOST)
     decision = decide_for(parts, claimed, outcome)
     return Finish(claimed, outcome, decision, tell=tuple(own_events(parts, claimed, decision)))

@@ -18,7 +18,7 @@ from outbox.recording.live_message import LiveMessage
 from telegram import Sender, Verdict
 from telegram.message import Message, compose
 from workers.process.postgres_retry import OUT_OF_REACH
-from workers.wiring.worker_parts import Parts
+from workers.wiring.worker_parts import WorkerParts
 
 log = get_logger()
 
@@ -29,7 +29,7 @@ LOOK_FAULTS = (*OUT_OF_REACH, asyncpg.PostgresError)
 
 
 @dataclass(frozen=True, slots=True)
-class Post:
+class Outgoing:
     """One message, and whom it carries."""
 
     message: Message | None
@@ -68,7 +68,7 @@ class Post:
                 return None
 
 
-async def write(parts: Parts, claimed: Claimed) -> Post:
+async def write(parts: WorkerParts, claimed: Claimed) -> Outgoing:
     """Compose the message of one delivery.
 
     Raises:
@@ -79,14 +79,14 @@ async def write(parts: Parts, claimed: Claimed) -> Post:
     message = compose(parts.catalog, claimed.type, claimed.locale, fields)
     key = parts.catalog.collapse_key(claimed.type, fields)
     if key is None:
-        return Post(message)
+        return Outgoing(message)
     # an edit cannot protect what went out unprotected: the two are never one message
     known = parts.catalog.types[claimed.type]
     own_key = f"{'protected' if known.sensitive else 'open'}:{key}"
-    return Post(message, live_key=own_key, edits=await _find(parts, claimed, own_key, known.collapse_within))
+    return Outgoing(message, live_key=own_key, edits=await _find(parts, claimed, own_key, known.collapse_within))
 
 
-async def _find(parts: Parts, claimed: Claimed, key: str, within: timedelta) -> int | None:
+async def _find(parts: WorkerParts, claimed: Claimed, key: str, within: timedelta) -> int | None:
     if claimed.chat_id is None:
         return None
     try:
@@ -99,7 +99,7 @@ async def _find(parts: Parts, claimed: Claimed, key: str, within: timedelta) -> 
 
 
 @asynccontextmanager
-async def looking(parts: Parts) -> AsyncIterator[Connection]:
+async def looking(parts: WorkerParts) -> AsyncIterator[Connection]:
     """Ask PostgreSQL before a message goes, with little patience.
 
     Raises:

@@ -12,7 +12,7 @@ RUSH = timedelta(minutes=15)
 
 
 @dataclass(frozen=True, slots=True)
-class Quiet:
+class QuietCheck:
     """How quiet a message has to be."""
 
     silent: bool = False
@@ -21,10 +21,10 @@ class Quiet:
     """It comes only after this time, when quiet hours are over."""
 
 
-LOUD, SILENT = Quiet(), Quiet(silent=True)
+LOUD, SILENT = QuietCheck(), QuietCheck(silent=True)
 
 
-def quiet_for(catalog: Catalog, claimed: Claimed) -> Quiet:
+def quiet_for(catalog: Catalog, claimed: Claimed) -> QuietCheck:
     """Choose between sound, silence and waiting; what cannot wait, or keeps back what cannot, comes silently."""
     if claimed.quiet is None or catalog.types[claimed.type].urgent:
         return LOUD
@@ -35,4 +35,4 @@ def quiet_for(catalog: Catalog, claimed: Claimed) -> Quiet:
     too_late = claimed.expires_at is not None and claimed.expires_at <= end + RUSH
     if hours.mode == "silent" or claimed.urgent or too_late:
         return SILENT
-    return Quiet(hold=end - claimed.claimed_at)
+    return QuietCheck(hold=end - claimed.claimed_at)

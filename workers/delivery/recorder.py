@@ -17,7 +17,7 @@ from outbox.recording.record import Finish, LinkMoves, Recorded
 from workers.delivery.decide import log_end
 from workers.delivery.log_fields import subject_of
 from workers.process.postgres_retry import Backoff, PostgresOutOfReachError, watching_postgres
-from workers.wiring.worker_parts import Parts
+from workers.wiring.worker_parts import WorkerParts
 
 log = get_logger()
 
@@ -31,7 +31,7 @@ class Recorder:
     While PostgreSQL is away it tries on: a lease that ends meanwhile loses the write, and only then.
     """
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: WorkerParts) -> None:
         self._parts = parts
         self._waiting: asyncio.Queue[tuple[Sequence[Finish], asyncio.Future[None]]] = asyncio.Queue()
         self._left = Counter[int]()
@@ -92,7 +92,7 @@ class Recorder:
         return recorded
 
 
-def count(parts: Parts, finishes: Sequence[Finish], recorded: Recorded) -> None:
+def count(parts: WorkerParts, finishes: Sequence[Finish], recorded: Recorded) -> None:
     """Put what was written into counters and metrics."""
     metrics, counters, channel = parts.metrics, parts.health.counters, Channel.TELEGRAM
     for finish in finishes:

@@ -32,7 +32,7 @@ POLICY = (
 
 
 @dataclass(frozen=True, slots=True)
-class Inbox:
+class DemoInbox:
     """What the page needs: the one person, where their inbox is served, and what signs them in."""
 
     pool: Pool
@@ -51,7 +51,7 @@ class Inbox:
         }
 
 
-def build_bell(inbox: Inbox) -> APIRouter:
+def build_bell(inbox: DemoInbox) -> APIRouter:
     """Build the page over somebody's inbox."""
     router = APIRouter(prefix="/bell")
     headers = {"Content-Security-Policy": POLICY.format(api=inbox.api), "X-Content-Type-Options": "nosniff"}

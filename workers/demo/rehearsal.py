@@ -18,6 +18,7 @@ from outbox.person import recipient
 from outbox.proof import completeness
 from outbox.proof.completeness import Proof
 from outbox.relay import fan_out
+from outbox.relay.routing import routes_of
 from outbox.schema import migration
 from workers.command.emit import Loaded, load_file
 from workers.command.recipients import read_people
@@ -25,7 +26,6 @@ from workers.demo import sample_stream
 from workers.demo.sample_stream import Arrived, Comparison
 from workers.demo.stage import Stage, ask_control
 from workers.embedded.child_process import process
-from workers.wiring.worker_parts import routes_of
 
 WORKERS = 2
 LOOK_EVERY_S = 0.2

@@ -19,7 +19,7 @@ EMITS = 2_000
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class SamplePerson:
     """One person of the sample."""
 
     recipient: str
@@ -54,10 +54,10 @@ class Arrived:
         return sum(len(numbers) for numbers in self.chats.values())
 
 
-def people() -> list[Person]:
+def people() -> list[SamplePerson]:
     """Read the sample's people."""
     lines = [json.loads(line) for line in RECIPIENTS.read_text(encoding="utf-8").splitlines()]
-    return [Person(line["recipient"], line["chat_id"], line["chat"]) for line in lines]
+    return [SamplePerson(line["recipient"], line["chat_id"], line["chat"]) for line in lines]
 
 
 def expectation() -> dict[str, Any]:

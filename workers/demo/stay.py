@@ -12,7 +12,7 @@ from outbox.catalog.load import load as load_catalog
 from outbox.database.connection import open_pool
 from telegram import Sender
 from workers.demo import sample_stream
-from workers.demo.bell import Inbox, build_bell
+from workers.demo.bell import DemoInbox, build_bell
 from workers.demo.page import Application, build_app
 from workers.demo.rehearsal import worker
 from workers.demo.stage import Stage
@@ -49,7 +49,7 @@ async def _serve(stage: Stage, listener: socket.socket, api: str, tokens: Tokens
         me = await sender.get_me()
     pool, catalog = await open_pool(stage.database_url, size=2), load_catalog(sample_stream.CATALOG)
     app = build_app(Application(pool, catalog, person.recipient, me.username, environment["TELEGRAM_LINK_BASE"]))
-    app.include_router(build_bell(Inbox(pool, catalog, person.recipient, api, tokens)))
+    app.include_router(build_bell(DemoInbox(pool, catalog, person.recipient, api, tokens)))
     tell(f"the application: {_origin(listener)}/ (connect Telegram, then emit an event)")
     tell(f"the same person's inbox: {_origin(listener)}/bell")
     tell(f"everybody's chats: {stage.control}/")

@@ -20,7 +20,7 @@ def longest_life(catalog: Catalog) -> timedelta:
 
 
 @dataclass(slots=True)
-class Sweep:
+class LiveMessagePruner:
     """Goes through all live messages, a page a minute, again and again."""
 
     at: tuple[int, str] = field(default=live_message.START)

@@ -16,7 +16,7 @@ PAGE = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Round:
+class AuditRound:
     """How the watch fares, for all workers to know. It names no recipient: only the watcher knows where it is."""
 
     watcher: str = ""
@@ -34,20 +34,20 @@ class Round:
         return max(self.found, self.before)
 
 
-def of(content: Mapping[str, Any]) -> Round:
+def of(content: Mapping[str, Any]) -> AuditRound:
     """Read a round, which may be one of another version."""
-    known = {one.name for one in fields(Round)}
-    return Round(**{name: value for name, value in content.items() if name in known})
+    known = {one.name for one in fields(AuditRound)}
+    return AuditRound(**{name: value for name, value in content.items() if name in known})
 
 
 @dataclass(slots=True)
-class DriftWatch:
+class UnreadAudit:
     """Goes through all inboxes, as long as no other worker does."""
 
     name: str = field(default_factory=lambda: uuid.uuid4().hex)
     at: str = unread_drift.START
 
-    async def step(self, conn: Connection, seen: Round, now: float) -> Round:
+    async def step(self, conn: Connection, seen: AuditRound, now: float) -> AuditRound:
         """Compare the next page, when it is time and nobody else's."""
         age = abs(now - seen.stepped_at)
         if seen.watcher == self.name:
@@ -61,4 +61,4 @@ class DriftWatch:
         self.at = last or unread_drift.START
         found = seen.found + drifted
         whole = last is None
-        return Round(self.name, now, found=0 if whole else found, before=found if whole else seen.before)
+        return AuditRound(self.name, now, found=0 if whole else found, before=found if whole else seen.before)

@@ -25,7 +25,7 @@ GUARD_REST = timedelta(seconds=60)
 
 
 @dataclass(slots=True)
-class Bot:
+class Backpressure:
     """What this process knows of its bot, and what it lets the other workers know."""
 
     pacer: Pacer

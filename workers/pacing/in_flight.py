@@ -5,7 +5,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 
-class Flight:
+class InFlight:
     """Attempts under way, each a task; a few slots are for urgent ones alone, so that these never wait for others."""
 
     def __init__(self, slots: int, urgent_slots: int, landed: asyncio.Event) -> None:

@@ -10,14 +10,14 @@ from health import Check, CheckName, Health, Metrics, Status
 from outbox.lane.due import Due
 from outbox.lane.lane_claim import Claimed
 from telegram import Budget, Pacer, PaceUnavailableError
-from workers.pacing.in_flight import Flight
+from workers.pacing.in_flight import InFlight
 
 NO_TIME = timedelta(0)
 NOT_ASKED = Budget(0, wait=NO_TIME)
 
 
 @dataclass(frozen=True, slots=True)
-class Allowance:
+class SendBudget:
     """What may be sent in one step."""
 
     urgent: Budget = NOT_ASKED
@@ -39,7 +39,7 @@ class Allowance:
 
 
 @dataclass(slots=True)
-class Asker:
+class BudgetReserver:
     """Asks the limiter that all workers share, for what is due and has room.
 
     Urgent lanes are asked for first. The limiter lets them go before the others for the most part of the rate, and
@@ -48,12 +48,12 @@ class Asker:
     """
 
     pacer: Pacer
-    flight: Flight
+    flight: InFlight
     health: Health
     metrics: Metrics
     _ordinary_first: bool = False
 
-    async def ask(self, seen: Due) -> Allowance:
+    async def ask(self, seen: Due) -> SendBudget:
         """Reserve no more than can be begun at once.
 
         Raises:
@@ -68,9 +68,9 @@ class Asker:
             ordinary = await self._reserve(seen, urgent=False, promised=urgent.granted)
         left_out = bool(seen.types) and ordinary.granted == 0
         self._ordinary_first = left_out and (self._ordinary_first or urgent.granted > 0)
-        return Allowance(urgent, ordinary)
+        return SendBudget(urgent, ordinary)
 
-    async def give_back(self, allowance: Allowance, claimed: Sequence[Claimed]) -> None:
+    async def give_back(self, allowance: SendBudget, claimed: Sequence[Claimed]) -> None:
         """Return what was reserved beyond what was claimed."""
         used = Counter(one.urgent for one in claimed)
         await self.pacer.give_back(allowance.urgent, allowance.urgent.granted - used[True])

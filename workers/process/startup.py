@@ -27,7 +27,7 @@ PING_EVERY_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Foundation:
+class Startup:
     """What a process stands on; tells health how it fares."""
 
     pool: Pool

@@ -23,7 +23,7 @@ from health import (
     metrics_router,
     serve,
 )
-from inapp.api import Surroundings, build_api
+from inapp.api import Dependencies, build_api
 from inapp.rate import Rate
 from inapp.session import Tokens
 from inapp.signal import Signal
@@ -33,7 +33,7 @@ from outbox.database.connection import close_pool, open_pool
 from workers.configuration.settings import Settings
 from workers.process.graceful_stop import stop_on_signals
 from workers.process.redis_client import connect
-from workers.process.startup import Foundation
+from workers.process.startup import Startup
 from workers.serving.bot_name import bot_name
 from workers.serving.mini_app_user import mini_app_user
 
@@ -51,7 +51,7 @@ BURST_S = 4
 class Api:
     """What the tasks of the API's process share."""
 
-    world: Surroundings
+    world: Dependencies
     redis: Redis
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     stop_by: float | None = None
@@ -71,7 +71,7 @@ async def furnish(settings: Settings, health: Health) -> AsyncIterator[Api]:
     metrics = Metrics(CollectorRegistry())
     redis = connect(settings)
     pool = await open_pool(settings.secret("DATABASE_URL"), size=POOL_SIZE)
-    world = Surroundings(
+    world = Dependencies(
         pool=pool,
         catalog=catalog,
         hub=Hub(pool, redis, catalog, metrics),
@@ -106,7 +106,7 @@ async def serve_api(settings: Settings) -> None:
     health, notifier = Health("api", settings.instance, USES), Notifier()
     async with furnish(settings, health) as api:
         # without Redis news come by looking: later, but they come
-        foundation = Foundation(api.world.pool, api.redis, health, api.stopping, Status.DEGRADED)
+        foundation = Startup(api.world.pool, api.redis, health, api.stopping, Status.DEGRADED)
         fit = await foundation.is_fit()
         stop_on_signals(api, "api_stopping", notifier=notifier)
         api.world.metrics.heartbeat_timestamp_seconds.set_function(health.heartbeat_timestamp)
@@ -134,7 +134,7 @@ async def _end_streams(api: Api) -> None:
     api.world.hub.close()
 
 
-def _apps(settings: Settings, world: Surroundings) -> dict[str, FastAPI]:
+def _apps(settings: Settings, world: Dependencies) -> dict[str, FastAPI]:
     """Say what is served where: the API for everybody, metrics for operators."""
     app, registry = build_api(world), world.metrics.registry
     apps = {settings.http_bind or HTTP_BIND: app}

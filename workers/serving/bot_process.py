@@ -20,8 +20,8 @@ from health import (
 from telegram.bot import Poller, WebhookKeeper, introduce, path_of, publish_commands, secret_of, webhook_router
 from workers.configuration.settings import Settings
 from workers.process.graceful_stop import stop_on_signals
-from workers.process.startup import Foundation
-from workers.wiring.bot_parts import Desk, furnish
+from workers.process.startup import Startup
+from workers.wiring.bot_parts import BotParts, furnish
 
 log = get_logger()
 
@@ -40,7 +40,7 @@ async def receive(settings: Settings) -> None:
     health, notifier = Health("bot", settings.instance, USES), Notifier()
     async with furnish(settings, health) as desk:
         # without Redis nobody knows how many answers may go out
-        foundation = Foundation(desk.pool, desk.redis, health, desk.stopping, Status.UNHEALTHY)
+        foundation = Startup(desk.pool, desk.redis, health, desk.stopping, Status.UNHEALTHY)
         fit = await foundation.is_fit()
         stop_on_signals(desk, "bot_stopping", notifier=notifier)
         listeners = [(listen(bind), app) for bind, app in _apps(desk).items()]
@@ -64,11 +64,11 @@ async def receive(settings: Settings) -> None:
     log.info("bot_stopped")
 
 
-def _patience(desk: Desk) -> float | None:
+def _patience(desk: BotParts) -> float | None:
     return None if desk.stop_by is None else max(0.0, desk.stop_by - asyncio.get_running_loop().time())
 
 
-async def take_updates(desk: Desk) -> None:
+async def take_updates(desk: BotParts) -> None:
     """Take updates in whichever way the settings say, until the process stops."""
     if not await introduce(desk.listener, desk.health, desk.stopping):
         return
@@ -82,15 +82,15 @@ async def take_updates(desk: Desk) -> None:
     await asyncio.gather(menus, return_exceptions=True)
 
 
-def _keeper(desk: Desk, url: str) -> WebhookKeeper:
+def _keeper(desk: BotParts, url: str) -> WebhookKeeper:
     return WebhookKeeper(desk.listener, url, _secret(desk), health=desk.health, stopping=desk.stopping)
 
 
-def _secret(desk: Desk) -> str:
+def _secret(desk: BotParts) -> str:
     return secret_of(desk.settings.secret("TELEGRAM_BOT_TOKEN"))
 
 
-def _apps(desk: Desk) -> dict[str, FastAPI]:
+def _apps(desk: BotParts) -> dict[str, FastAPI]:
     """Say what is served where: the webhook for Telegram, probes and metrics for operators."""
     settings, apps = desk.settings, dict[str, FastAPI]()
     if settings.metrics_bind:
@@ -104,7 +104,7 @@ def _apps(desk: Desk) -> dict[str, FastAPI]:
     return apps
 
 
-def _build_probes(desk: Desk) -> FastAPI:
+def _build_probes(desk: BotParts) -> FastAPI:
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, telemetry=NO_TELEMETRY)
     app.include_router(probe_router(desk.health))
     return app

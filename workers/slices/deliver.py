@@ -14,11 +14,11 @@ from telegram import Budget, PaceUnavailableError
 from workers.delivery.attempt import attempt
 from workers.delivery.expired_lease import settle
 from workers.delivery.recorder import Recorder
-from workers.pacing.in_flight import Flight
-from workers.pacing.send_budget import Asker
+from workers.pacing.in_flight import InFlight
+from workers.pacing.send_budget import BudgetReserver
 from workers.process.postgres_retry import Backoff, PostgresOutOfReachError, wait_for, watching_postgres
 from workers.slices.time_slice import Slice
-from workers.wiring.worker_parts import URGENT_SLOTS, Parts
+from workers.wiring.worker_parts import URGENT_SLOTS, WorkerParts
 
 log = get_logger()
 
@@ -35,11 +35,11 @@ class Deliverer:
     It lives as long as its process: a slice that ends leaves what is in flight to the next one.
     """
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: WorkerParts) -> None:
         self._parts = parts
         self._recorder = Recorder(parts)
-        self._flight = Flight(parts.in_flight, URGENT_SLOTS, parts.lanes_waiting)
-        self._asker = Asker(parts.pacer, self._flight, parts.health, parts.metrics)
+        self._flight = InFlight(parts.in_flight, URGENT_SLOTS, parts.lanes_waiting)
+        self._asker = BudgetReserver(parts.pacer, self._flight, parts.health, parts.metrics)
         self._rotation = Rotation()
 
     async def __aenter__(self) -> Self:

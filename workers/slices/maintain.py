@@ -11,10 +11,10 @@ from outbox.delivery.state import State
 from outbox.link import telegram_update
 from telegram import PaceUnavailableError
 from workers.delivery.expired_lease import LARGEST, settle
-from workers.maintenance.gauge_leader import Seen
+from workers.maintenance.gauge_leader import Reading
 from workers.process.postgres_retry import PostgresOutOfReachError, answered, wait_for, watching_postgres
 from workers.slices.time_slice import Slice
-from workers.wiring.worker_parts import Parts
+from workers.wiring.worker_parts import WorkerParts
 
 log = get_logger()
 
@@ -34,7 +34,7 @@ OLD_S = 15.0
 """Gauges that nobody has looked at for so long show nothing of now."""
 
 
-async def maintain_slice(parts: Parts, turn: Slice) -> None:
+async def maintain_slice(parts: WorkerParts, turn: Slice) -> None:
     """Settle and look, again and again until the slice ends, and prune once; with --once, once."""
     pruned = False
     while turn.goes_on:
@@ -56,7 +56,7 @@ async def maintain_slice(parts: Parts, turn: Slice) -> None:
         await wait_for(parts.stopping, EVERY_S)
 
 
-async def _show_limiter(parts: Parts) -> None:
+async def _show_limiter(parts: WorkerParts) -> None:
     """Show gate and rate also while nothing is due and so nobody asks."""
     try:
         gate = await parts.pacer.gate_remaining()
@@ -66,7 +66,7 @@ async def _show_limiter(parts: Parts) -> None:
     parts.metrics.telegram_rate.set(parts.pacer.rate)
 
 
-def _show(parts: Parts, seen: Seen) -> None:
+def _show(parts: WorkerParts, seen: Reading) -> None:
     metrics, health, gauge = parts.metrics, parts.health, seen.gauge
     for channel in Channel:
         states = gauge.deliveries.get(channel, {})
@@ -89,7 +89,7 @@ def _show(parts: Parts, seen: Seen) -> None:
         health.record(CheckName.RELAY, _relay_check(seen))
 
 
-def _relay_check(seen: Seen) -> Check:
+def _relay_check(seen: Reading) -> Check:
     if seen.age is None or seen.age > OLD_S:
         return Check(Status.DEGRADED, "gauges are old: see vestnik doctor")
     if seen.gauge.relay_lag > RELAY_LATE_S:

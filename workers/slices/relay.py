@@ -12,7 +12,7 @@ from outbox.relay.fan_out import Batch
 from workers.delivery.delivery_span import note_batch
 from workers.process.postgres_retry import Backoff, PostgresOutOfReachError, wait_for, watching_postgres
 from workers.slices.time_slice import Slice
-from workers.wiring.worker_parts import Parts
+from workers.wiring.worker_parts import WorkerParts
 
 log = get_logger()
 
@@ -29,7 +29,7 @@ REFUSED_S = 5.0
 """How often a relay that must not run looks whether that has been mended."""
 
 
-async def relay_slice(parts: Parts, turn: Slice) -> None:
+async def relay_slice(parts: WorkerParts, turn: Slice) -> None:
     """Relay until the slice ends; with --once, until everything committed so far is relayed."""
     try:
         await _relay_on(parts, turn)
@@ -38,7 +38,7 @@ async def relay_slice(parts: Parts, turn: Slice) -> None:
             parts.relay_drained.set()
 
 
-async def _relay_on(parts: Parts, turn: Slice) -> None:
+async def _relay_on(parts: WorkerParts, turn: Slice) -> None:
     backoff, sleep = Backoff(), Sleep(parts, turn)
     while turn.goes_on:
         try:
@@ -60,7 +60,7 @@ async def _relay_on(parts: Parts, turn: Slice) -> None:
                 return
 
 
-async def _relay(parts: Parts, turn: Slice, sleep: "Sleep") -> bool:
+async def _relay(parts: WorkerParts, turn: Slice, sleep: "Sleep") -> bool:
     """Relay one batch, or sleep until there is one; return whether everything was relayed before."""
     async with parts.pool.acquire() as conn:
         found = await fan_out.peek(conn, parts.routes)
@@ -84,7 +84,7 @@ async def _relay(parts: Parts, turn: Slice, sleep: "Sleep") -> bool:
 class Sleep:
     """The sleep of the relay: from when on whoever emits wakes it, and until it stays awake."""
 
-    def __init__(self, parts: Parts, turn: Slice) -> None:
+    def __init__(self, parts: WorkerParts, turn: Slice) -> None:
         self._parts = parts
         self._turn = turn
         self._flagged = False
@@ -115,7 +115,7 @@ class Sleep:
             self._flagged = False
 
 
-def _note(parts: Parts, batch: Batch) -> None:
+def _note(parts: WorkerParts, batch: Batch) -> None:
     if batch.lanes:
         parts.lanes_waiting.set()
     for name, count in batch.relayed.items():
@@ -131,7 +131,7 @@ def _note(parts: Parts, batch: Batch) -> None:
         parts.metrics.relay_lag_seconds.set((datetime.now(UTC) - batch.oldest).total_seconds())
 
 
-def _log(parts: Parts, batch: Batch) -> None:
+def _log(parts: WorkerParts, batch: Batch) -> None:
     """State what became of the events; of batches a sample, as of whatever simply succeeds."""
     if batch.scheduled:
         log.info("events_scheduled", count=batch.scheduled)
@@ -149,13 +149,13 @@ def _log(parts: Parts, batch: Batch) -> None:
     )
 
 
-def _fine(parts: Parts) -> None:
+def _fine(parts: WorkerParts) -> None:
     parts.metrics.relay_lag_seconds.set(0)
     if parts.health.checks[CheckName.RELAY].status is not Status.OK:
         parts.health.record(CheckName.RELAY, Check(Status.OK, "caught up"))
 
 
-def _refuse(parts: Parts, refused: ForeignClusterError) -> None:
+def _refuse(parts: WorkerParts, refused: ForeignClusterError) -> None:
     if parts.health.checks[CheckName.RELAY].status is not Status.UNHEALTHY:
         log.error("relay_refused", error=refused, command="vestnik-cursor-rebase")
     parts.health.record(CheckName.RELAY, Check(Status.UNHEALTHY, "foreign cluster: run vestnik cursor rebase"))

@@ -4,7 +4,7 @@ import time
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from workers.wiring.worker_parts import Parts
+from workers.wiring.worker_parts import WorkerParts
 
 LENGTH = timedelta(seconds=30)
 """Long, because between two slices Arq's polling lies; a slice ends early when the process stops."""
@@ -14,7 +14,7 @@ LENGTH = timedelta(seconds=30)
 class Slice:
     """How long a loop goes on."""
 
-    parts: Parts
+    parts: WorkerParts
     once: bool = False
     """Until nothing is due, instead of for a time."""
     length: timedelta = LENGTH

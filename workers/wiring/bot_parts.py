@@ -13,10 +13,10 @@ from health import Check, CheckName, Health, Metrics, Status
 from outbox.catalog.load import load as load_catalog
 from outbox.database.connection import Pool, close_pool, open_pool
 from telegram import Pacer
-from telegram.bot import ChatPace, Client, Courier, Reception, build_dispatcher
+from telegram.bot import ChatPace, Client, ReplyQueue, UpdateIntake, build_dispatcher
 from workers.configuration.settings import Settings
 from workers.process.redis_client import connect
-from workers.wiring.unit_of_work import Store
+from workers.wiring.unit_of_work import UnitOfWork
 from workers.wiring.worker_parts import FREE_BURST, PAID_BURST, PAID_RATE
 
 POOL_SIZE = 6
@@ -29,7 +29,7 @@ SECONDS_OF_A_MINUTE = 60
 
 
 @dataclass(slots=True)
-class Desk:
+class BotParts:
     """What the tasks of the bot's process share."""
 
     settings: Settings
@@ -39,8 +39,8 @@ class Desk:
     """Asks for updates, and nothing else."""
     speaker: Client
     """Answers people."""
-    courier: Courier
-    reception: Reception
+    courier: ReplyQueue
+    reception: UpdateIntake
     metrics: Metrics
     health: Health
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
@@ -50,7 +50,7 @@ class Desk:
 
 
 @asynccontextmanager
-async def furnish(settings: Settings, health: Health) -> AsyncIterator[Desk]:
+async def furnish(settings: Settings, health: Health) -> AsyncIterator[BotParts]:
     """Make all parts of the bot from its settings, and close them afterwards.
 
     Raises:
@@ -65,10 +65,10 @@ async def furnish(settings: Settings, health: Health) -> AsyncIterator[Desk]:
     redis = connect(settings)
     pool = await open_pool(settings.secret("DATABASE_URL"), size=POOL_SIZE)
     told = partial(record_redis, health)
-    courier = Courier(speaker, _pacer(settings, redis, speaker.bot.id), _pace(settings), metrics, told)
-    reception = Reception(listener, build_dispatcher(), catalog, Store(pool, health), courier, metrics)
+    courier = ReplyQueue(speaker, _pacer(settings, redis, speaker.bot.id), _pace(settings), metrics, told)
+    reception = UpdateIntake(listener, build_dispatcher(), catalog, UnitOfWork(pool, health), courier, metrics)
     try:
-        yield Desk(settings, pool, redis, listener, speaker, courier, reception, metrics, health)
+        yield BotParts(settings, pool, redis, listener, speaker, courier, reception, metrics, health)
     finally:
         await listener.close()
         await speaker.close()

@@ -13,7 +13,7 @@ Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
-class Store:
+class UnitOfWork:
     """Does work in a transaction, and tells health whether PostgreSQL is there."""
 
     pool: Pool

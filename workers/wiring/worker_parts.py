@@ -8,18 +8,18 @@ from dataclasses import dataclass, field
 from prometheus_client import CollectorRegistry
 from redis.asyncio import Redis
 
-from health import Health, Metrics, Sample, Seldom, Spans, find_spans
+from health import Health, LogSample, Metrics, Seldom, Spans, find_spans
 from inapp.signal import Signal
 from outbox.catalog.load import Catalog
 from outbox.catalog.load import load as load_catalog
 from outbox.database.connection import Pool, close_pool, open_pool
 from outbox.database.pgbouncer import is_pooled
-from outbox.relay.routing import Route, Routing
+from outbox.relay.routing import Routing, routes_of
 from telegram import Guard, Pacer, Sender
 from workers.configuration.settings import Settings
-from workers.maintenance.gauge_leader import Lookout
-from workers.maintenance.live_message_pruner import Sweep
-from workers.pacing.backpressure import Bot
+from workers.maintenance.gauge_leader import GaugeLeader
+from workers.maintenance.live_message_pruner import LiveMessagePruner
+from workers.pacing.backpressure import Backpressure
 from workers.process.heap import settled
 from workers.process.redis_client import connect
 
@@ -37,7 +37,7 @@ PAID_RATE = 1000.0
 
 
 @dataclass(slots=True)
-class Parts:
+class WorkerParts:
     """What the slices of one worker process share."""
 
     settings: Settings
@@ -49,11 +49,11 @@ class Parts:
     """Tells the API processes whose inbox has changed."""
     sender: Sender
     pacer: Pacer
-    bot: Bot
+    bot: Backpressure
     in_flight: int
     metrics: Metrics
     health: Health
-    sample: Sample = field(default_factory=Sample)
+    sample: LogSample = field(default_factory=LogSample)
     """Which lines about success are written."""
     unrouted_lines: Seldom = field(default_factory=Seldom)
     """Which lines about types that the catalog does not know are written."""
@@ -71,8 +71,8 @@ class Parts:
     out_of_reach: set[str] = field(default_factory=set)
     """Dependencies that failed in this run: the exit code of --once."""
 
-    sweep: Sweep = field(default_factory=Sweep)
-    lookout: Lookout = field(default_factory=Lookout)
+    sweep: LiveMessagePruner = field(default_factory=LiveMessagePruner)
+    lookout: GaugeLeader = field(default_factory=GaugeLeader)
 
     @property
     def patience(self) -> float | None:
@@ -90,18 +90,8 @@ class Parts:
         return self.bot.refused
 
 
-def routes_of(catalog: Catalog) -> Routing:
-    """Return where each type of the catalog goes."""
-    return Routing(
-        {
-            name: Route(name, known.category, known.channels, known.ttl, known.urgent)
-            for name, known in catalog.types.items()
-        }
-    )
-
-
 @asynccontextmanager
-async def wire(settings: Settings, health: Health) -> AsyncIterator[Parts]:
+async def wire(settings: Settings, health: Health) -> AsyncIterator[WorkerParts]:
     """Make all parts of a worker from its settings, and close them afterwards.
 
     Raises:
@@ -125,11 +115,11 @@ async def wire(settings: Settings, health: Health) -> AsyncIterator[Parts]:
     pacer = Pacer(redis, sender.bot_id, rate, PAID_BURST if paid else FREE_BURST)
     guard = Guard(redis, sender.bot_id, settings.unlink_guard_share)
     out_of_reach: set[str] = set()
-    bot = Bot(pacer, guard, health, metrics, paid=paid, out_of_reach=out_of_reach)
+    bot = Backpressure(pacer, guard, health, metrics, paid=paid, out_of_reach=out_of_reach)
     pool = await open_pool(settings.secret("DATABASE_URL"), size=POOL_SIZE)
     try:
         with settled():
-            yield Parts(
+            yield WorkerParts(
                 settings=settings,
                 catalog=catalog,
                 routes=routes_of(catalog),

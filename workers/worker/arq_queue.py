@@ -25,7 +25,7 @@ from workers.slices.deliver import Deliverer
 from workers.slices.maintain import maintain_slice
 from workers.slices.relay import relay_slice
 from workers.slices.time_slice import LENGTH, Slice
-from workers.wiring.worker_parts import Parts
+from workers.wiring.worker_parts import WorkerParts
 from workers.worker.arq_worker import ArqWorker
 
 log = get_logger()
@@ -68,7 +68,7 @@ Slices = Mapping[str, Callable[[Slice], Coroutine[Any, Any, None]]]
 """What one slice of each kind does."""
 
 
-def slices_of(parts: Parts, deliverer: Deliverer) -> Slices:
+def slices_of(parts: WorkerParts, deliverer: Deliverer) -> Slices:
     """Bind each kind of slice to the process's parts."""
     return {
         "relay": partial(relay_slice, parts),
@@ -77,7 +77,7 @@ def slices_of(parts: Parts, deliverer: Deliverer) -> Slices:
     }
 
 
-class Running:
+class RunningSlices:
     """Which slices of this process run, and which have been enqueued.
 
     The next slice of a kind is enqueued before the running one ends and waits for it here, so that Arq's polling
@@ -129,7 +129,7 @@ class Running:
 
 def _function(kind: str, timeout: timedelta) -> Function:
     async def run(ctx: Context, *, once: bool = False) -> None:
-        running: Running = ctx["running"]
+        running: RunningSlices = ctx["running"]
         slices: Slices = ctx["slices"]
         async with running.turn(kind) as mine:
             if not mine:
@@ -143,7 +143,7 @@ def _function(kind: str, timeout: timedelta) -> Function:
     return func(run, name=kind, keep_result=0, timeout=timeout, max_tries=1)
 
 
-def open_queue(parts: Parts) -> ArqRedis:
+def open_queue(parts: WorkerParts) -> ArqRedis:
     """Make the Redis client through which jobs are written and read; it connects when it is first used."""
     return ArqRedis(
         connections(parts.settings),
@@ -153,7 +153,9 @@ def open_queue(parts: Parts) -> ArqRedis:
     )
 
 
-def make_worker(parts: Parts, slices: Slices, running: Running, redis: ArqRedis, *, burst: bool) -> ArqWorker:
+def make_worker(
+    parts: WorkerParts, slices: Slices, running: RunningSlices, redis: ArqRedis, *, burst: bool
+) -> ArqWorker:
     """Make the Arq worker of this process."""
     # every poll and every job would be a line; the slices log what matters
     logging.getLogger("arq").setLevel(logging.ERROR)
@@ -178,12 +180,12 @@ def make_worker(parts: Parts, slices: Slices, running: Running, redis: ArqRedis,
     )
 
 
-def queue_name(parts: Parts) -> str:
+def queue_name(parts: WorkerParts) -> str:
     """Name this process's own queue."""
     return f"vestnik:queue:{parts.settings.instance}"
 
 
-async def keep_slices(parts: Parts, running: Running, redis: ArqRedis) -> None:
+async def keep_slices(parts: WorkerParts, running: RunningSlices, redis: ArqRedis) -> None:
     """Enqueue a slice of each kind whenever none runs, until the process stops."""
     backoff = Backoff()
     while not parts.stopping.is_set():
@@ -203,7 +205,7 @@ async def keep_slices(parts: Parts, running: Running, redis: ArqRedis) -> None:
             await wait_for(parts.stopping, BEAT_S)
 
 
-async def enqueue(parts: Parts, redis: ArqRedis, kind: str, *, once: bool = False) -> None:
+async def enqueue(parts: WorkerParts, redis: ArqRedis, kind: str, *, once: bool = False) -> None:
     """Put one slice into this process's queue."""
     name = queue_name(parts)
     await redis.enqueue_job(kind, once=once, _queue_name=name, _expires=timedelta(seconds=QUEUE_LIVES_S))

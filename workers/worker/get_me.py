@@ -3,20 +3,20 @@
 from health import Check, CheckName, Status
 from telegram import BotFaultError, BotRefusedError, PaceUnavailableError
 from workers.process.postgres_retry import wait_for
-from workers.wiring.worker_parts import Parts
+from workers.wiring.worker_parts import WorkerParts
 
 EVERY_S = 60.0
 """Also for a bot that is refused: whoever asks more often changes nothing."""
 AGAIN_S = 5.0
 
 
-async def keep_asking(parts: Parts) -> None:
+async def keep_asking(parts: WorkerParts) -> None:
     """Ask until the process stops."""
     while not parts.stopping.is_set():
         await wait_for(parts.stopping, await _ask(parts))
 
 
-async def _ask(parts: Parts) -> float:
+async def _ask(parts: WorkerParts) -> float:
     """Ask once; say how long to wait before the next time."""
     try:
         await parts.sender.get_me()

@@ -8,7 +8,7 @@ from redis.exceptions import RedisError
 from health import Check, CheckName, Health, Status, get_logger, write_textfile
 from health import write as write_health
 from outbox.delivery.outcome import Reason
-from outbox.operator import unrouted
+from outbox.operator import unrouted_event
 from workers.configuration.settings import Settings
 from workers.process.exit_code import Exit
 from workers.process.graceful_stop import stop_on_signals
@@ -16,8 +16,8 @@ from workers.process.redis_client import why
 from workers.slices.deliver import Deliverer
 from workers.slices.maintain import maintain_slice
 from workers.slices.time_slice import Slice
-from workers.wiring.worker_parts import Parts, wire
-from workers.worker.arq_queue import KINDS, Running, enqueue, make_worker, open_queue, slices_of
+from workers.wiring.worker_parts import WorkerParts, wire
+from workers.worker.arq_queue import KINDS, RunningSlices, enqueue, make_worker, open_queue, slices_of
 from workers.worker.startup_check import preflight
 from workers.worker.watch import USES
 
@@ -40,7 +40,7 @@ async def run_once(settings: Settings) -> Exit:
         stop_on_signals(parts)
         redis = open_queue(parts)
         async with Deliverer(parts) as deliverer:
-            worker = make_worker(parts, slices_of(parts, deliverer), Running(), redis, burst=True)
+            worker = make_worker(parts, slices_of(parts, deliverer), RunningSlices(), redis, burst=True)
             try:
                 for kind in KINDS:
                     await enqueue(parts, redis, kind, once=True)
@@ -56,17 +56,17 @@ async def run_once(settings: Settings) -> Exit:
         return code
 
 
-async def _name_unrouted(parts: Parts) -> None:
+async def _name_unrouted(parts: WorkerParts) -> None:
     """Say what waits for its type: it is not due, and whoever reads only this run has to learn of it."""
     if "postgres" in parts.out_of_reach:
         return
     async with parts.pool.acquire() as conn:
-        waiting = await unrouted.kinds(conn)
+        waiting = await unrouted_event.kinds(conn)
     for kind in waiting[:MOST_TYPES]:
         log.warning("events_wait", type=kind.type, count=kind.events, reason=Reason.UNROUTED)
 
 
-async def _leave_word(parts: Parts) -> Exit:
+async def _leave_word(parts: WorkerParts) -> Exit:
     """Write health file and metrics for those who look when the process is gone; tell how the run went."""
     settings, health = parts.settings, parts.health
     if (settings.health_file or settings.metrics_textfile) and "postgres" not in parts.out_of_reach:
@@ -83,13 +83,13 @@ async def _leave_word(parts: Parts) -> Exit:
     return code
 
 
-def _code(parts: Parts) -> Exit:
+def _code(parts: WorkerParts) -> Exit:
     if parts.out_of_reach:
         return Exit.OUT_OF_REACH
     return Exit.DIED if parts.health.counters.dead else Exit.DONE
 
 
-def _show_run(parts: Parts, code: Exit) -> None:
+def _show_run(parts: WorkerParts, code: Exit) -> None:
     metrics = parts.metrics
     metrics.heartbeat_timestamp_seconds.set_function(parts.health.heartbeat_timestamp)
     metrics.once_timestamp_seconds.labels(str(int(code))).set(time.time())

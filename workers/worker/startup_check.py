@@ -4,10 +4,10 @@ from outbox.cursor import snapshot_cursor
 from outbox.schema import migration
 from workers.process.postgres_retry import Backoff, PostgresOutOfReachError, answered, watching_postgres
 from workers.process.startup import refusal_named
-from workers.wiring.worker_parts import Parts
+from workers.wiring.worker_parts import WorkerParts
 
 
-async def preflight(parts: Parts) -> bool:
+async def preflight(parts: WorkerParts) -> bool:
     """Refuse a database without our schema, or one whose cursor is another cluster's.
 
     A PostgreSQL that is away is no reason to refuse: false then, and nothing is known yet.
@@ -32,7 +32,7 @@ async def preflight(parts: Parts) -> bool:
     return True
 
 
-async def wait_until_fit(parts: Parts) -> None:
+async def wait_until_fit(parts: WorkerParts) -> None:
     """Look again and again until PostgreSQL has answered, or the process stops.
 
     What it must not begin with is not known before: on a restored database a lane that was sent would be sent again.

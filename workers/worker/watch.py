@@ -11,8 +11,8 @@ from workers.process.graceful_stop import stop_on_signals
 from workers.process.postgres_retry import OUT_OF_REACH, Backoff, wait_for
 from workers.process.schema_watch import watch_schema
 from workers.slices.deliver import Deliverer
-from workers.wiring.worker_parts import Parts, wire
-from workers.worker.arq_queue import Running, keep_slices, make_worker, open_queue, slices_of
+from workers.wiring.worker_parts import WorkerParts, wire
+from workers.worker.arq_queue import RunningSlices, keep_slices, make_worker, open_queue, slices_of
 from workers.worker.arq_worker import ArqWorker
 from workers.worker.get_me import keep_asking
 from workers.worker.startup_check import preflight, wait_until_fit
@@ -61,9 +61,9 @@ async def watch(settings: Settings) -> None:
     log.info("worker_stopped", sent=health.counters.sent, relayed=health.counters.relayed)
 
 
-async def _work(parts: Parts) -> None:
+async def _work(parts: WorkerParts) -> None:
     """Keep the slices running until the process stops, and wait until everything in flight has landed."""
-    running = Running()
+    running = RunningSlices()
     redis = open_queue(parts)
     backoff = Backoff()
     async with Deliverer(parts) as deliverer:
@@ -79,7 +79,7 @@ async def _work(parts: Parts) -> None:
     await redis.aclose()
 
 
-async def _run_arq(parts: Parts, worker: ArqWorker) -> None:
+async def _run_arq(parts: WorkerParts, worker: ArqWorker) -> None:
     """Run Arq until the process stops or Redis goes away; slices that run then go on by themselves."""
     main = asyncio.create_task(worker.main())
     stop = asyncio.create_task(parts.stopping.wait())
@@ -105,7 +105,7 @@ def _forget(task: "asyncio.Task[object]") -> None:
         task.exception()
 
 
-async def _hear_events(parts: Parts) -> None:
+async def _hear_events(parts: WorkerParts) -> None:
     """Wake the relay when somebody emits. Without a connection of its own the relay's own looks are all there is."""
     backoff = Backoff()
     while True:

@@ -210,7 +210,7 @@ CALLS: Mapping[str, Call] = {
     "outbox.lane.run.TAKE_ENDED": call(BATCH, MINUTE, asked=BATCH),
     "outbox.link.telegram_update.FIRST": call(1, 10**9, 1),
     "outbox.link.telegram_update.PRUNE": call(-DAY, BATCH, asked=BATCH),
-    "outbox.operator.unrouted.DISCARD": call("other-1", 10**9, BATCH, asked=BATCH),
+    "outbox.operator.unrouted_event.DISCARD": call("other-1", 10**9, BATCH, asked=BATCH),
     "outbox.lane.lane_skip.HASTEN": call(SENDING, "quiet_hours"),
     "outbox.lane.lane_skip.LANES": call("telegram", PEOPLE),
     "outbox.lane.lane_skip.LANES_OF": call("u-70", ["telegram", "inapp"]),
@@ -234,7 +234,7 @@ EXEMPT: Mapping[str, str] = (
             "outbox.monitoring.backlog.DELIVERIES",
             "outbox.monitoring.backlog.LANES",
             "outbox.monitoring.backlog.REST",
-            "outbox.operator.unrouted.LIST",
+            "outbox.operator.unrouted_event.LIST",
         ),
         "an operator has asked for everything to be counted",
     )
