@@ -44,6 +44,9 @@ class Window:
         return Window(self.consumer, low=self.high, high=self.high, now=self.now)
 
 
+# nothing is relayed until the transaction ends
+HOLD_RELAY = "select from outbox.cursor where consumer = 'relay' for update"
+
 NEWS = """
 c.low::text <> c.high::text
 or exists (select from outbox.event e where e.xid >= pg_snapshot_xmax(c.low))

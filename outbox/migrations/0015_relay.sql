@@ -261,7 +261,7 @@ comment on function outbox.add_deliveries is 'Make Telegram deliveries of events
 create function outbox.relay(
   routing bigint, events integer, pairs integer,
   out standing text, out relayed jsonb, out first_id bigint, out oldest timestamptz, out scheduled integer,
-  out unrouted integer, out unrouted_types jsonb, out notifications integer, out deliveries integer, out skipped integer, out lanes integer,
+  out unrouted integer, out notifications integer, out deliveries integer, out skipped integer, out lanes integer,
   out recipients text[], out more boolean
 )
 language plpgsql set search_path = pg_catalog, pg_temp
@@ -414,10 +414,6 @@ begin
   select (select jsonb_object_agg(t.type, t.count) from (
       select f.type, count(*) from fates f where f.goes group by f.type
     ) t),
-    (select jsonb_object_agg(t.type, t.count) from (
-      -- a log names them, and there may be as many as events
-      select f.type, count(*) from fates f where f.category is null group by f.type order by f.type limit 20
-    ) t),
     min(f.id) filter (where f.goes), min(f.moment) filter (where f.goes),
     count(*) filter (where not f.goes and f.category is not null), count(*) filter (where f.category is null),
     array_agg(f.id) filter (where f.goes),
@@ -430,7 +426,7 @@ begin
     array_agg(f.category) filter (where f.goes and 'telegram' = any(f.channels)),
     array_agg(f.urgent) filter (where f.goes and 'telegram' = any(f.channels)),
     array_agg(f.ends) filter (where f.goes and 'telegram' = any(f.channels))
-  into relayed, unrouted_types, first_id, oldest, scheduled, unrouted, going, aside, aside_types, aside_due, inapp, inapp_types,
+  into relayed, first_id, oldest, scheduled, unrouted, going, aside, aside_types, aside_due, inapp, inapp_types,
     inapp_categories, telegram, telegram_categories, urgent, ends
   from fates f;
 

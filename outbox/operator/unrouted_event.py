@@ -5,6 +5,7 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import NamedTuple
 
+from outbox.cursor.snapshot_cursor import HOLD_RELAY
 from outbox.database.connection import Connection
 
 BATCH = 1_000
@@ -36,8 +37,16 @@ async def kinds(conn: Connection, types: Collection[str] | None = None) -> list[
     return [Kind(*row) for row in await conn.fetch(LIST, None if types is None else list(types))]
 
 
-# the relay fans out what waits while it holds its cursor: an event goes, or is given up, never both
-LOCK = "select from outbox.cursor where consumer = 'relay' for update"
+NEWEST = """
+select type, count(*) from (select type, reason from outbox.waiting order by id desc limit $1) w
+where reason = 'unrouted' group by type order by type limit $2
+"""
+
+
+async def newest(conn: Connection, rows: int, types: int) -> dict[str, int]:
+    """Count by type, of so many types, what is unrouted among the rows that were set aside last."""
+    return {row["type"]: row["count"] for row in await conn.fetch(NEWEST, rows, types)}
+
 
 # waiting -> relayed to nobody: in the ledger by a routing that has no route for any type
 DISCARD = """
@@ -59,7 +68,8 @@ async def discard(conn: Connection, kind: Kind, done: Counter[str]) -> None:
     """Give up the events of a type that were listed; `done` counts them by type, also where this is broken off."""
     while True:
         async with conn.transaction():
-            await conn.execute(LOCK)
+            # the relay fans out what waits while it holds its cursor: an event goes, or is given up, never both
+            await conn.execute(HOLD_RELAY)
             count = await conn.fetchval(DISCARD, kind.type, kind.last, BATCH)
         if not count:
             return

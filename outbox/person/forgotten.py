@@ -3,11 +3,9 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from outbox.cursor.snapshot_cursor import HOLD_RELAY
 from outbox.database.connection import Connection
 from outbox.lane import lane_skip
-
-# as the function itself does: no relay between here and the commit
-HOLD_RELAY = "select from outbox.cursor where consumer = 'relay' for update"
 
 COUNT_OPEN = lane_skip.OPEN.join(("select count(*) from (", ") o"))
 
@@ -18,6 +16,7 @@ FORGET = "select outbox.forget($1)"
 async def forget(conn: Connection, recipient: str) -> int:
     """Erase a person; return how many deliveries were not finished, and are skipped now."""
     async with conn.transaction():
+        # as the function itself does: no relay between here and the commit
         await conn.execute(HOLD_RELAY)
         lanes = await lane_skip.lock_lanes_of(conn, recipient)
         count: int = await conn.fetchval(COUNT_OPEN, list(lanes.values()))

@@ -27,8 +27,6 @@ class Batch:
     """Events set aside since their time has not come."""
     unrouted: int = 0
     """Events set aside since the catalog does not know their type."""
-    unrouted_types: Mapping[str, int] = field(default_factory=dict)
-    """Those of them by type, of 20 types at the most."""
     notifications: int = 0
     deliveries: int = 0
     skipped: int = 0
@@ -73,9 +71,8 @@ async def peek(conn: Connection, routes: Routing) -> bool:
 
 
 STEP = """
-select standing, coalesce(relayed, '{}') as relayed, first_id as first, oldest, scheduled, unrouted,
-  coalesce(unrouted_types, '{}') as unrouted_types, notifications, deliveries, skipped, lanes,
-  coalesce(recipients, '{}') as recipients, more
+select standing, coalesce(relayed, '{}') as relayed, first_id as first, oldest, scheduled, unrouted, notifications,
+  deliveries, skipped, lanes, coalesce(recipients, '{}') as recipients, more
 from outbox.relay($1, $2, $3)
 """
 

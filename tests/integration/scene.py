@@ -11,7 +11,8 @@ from health import Check, CheckName, Status
 from outbox.cursor import consumer
 from outbox.delivery.outcome import Reason
 from outbox.event_log import event
-from tests.integration.inboxes import notify
+from outbox.relay import fan_out
+from tests.integration.inboxes import ROUTES, notify
 from tests.integration.stage import MARKETPLACE, TYPE, payload
 from tests.integration.terminal import Terminal
 from tests.integration.test_dead_letter import die, queue
@@ -106,6 +107,13 @@ async def foreign(at: Terminal) -> None:
     """Have the cursor of another cluster, and an event that was not relayed there."""
     await at.stage.emit(1, "anna")
     await at.stage.conn.execute("update outbox.cursor set system_identifier = 1")
+
+
+async def unrouted(at: Terminal) -> Names:
+    """Have an event of a type that no catalog has, set aside by the relay."""
+    await event.emit(at.stage.conn, "payout.payd", ["anna"], payload(1))
+    await fan_out.step(at.stage.conn, ROUTES)
+    return {"TYPE": "payout.payd"}
 
 
 async def due(at: Terminal) -> None:

@@ -68,6 +68,16 @@ SCENES: Mapping[str, Scene] = {
         mend={"vestnik cursor rebase": (0, "1 events were not yet relayed and will be")},
         left={AT_HOME: True},
     ),
+    "VestnikUnrouted": Scene(
+        scene.unrouted,
+        {"vestnik unrouted list": (0, "payout.payd")},
+        mend={
+            "vestnik catalog check": (0, "0 problems"),
+            "vestnik unrouted discard TYPE --dry-run": (0, "payout.payd"),
+            "vestnik unrouted discard TYPE": (0, "payout.payd"),
+        },
+        left={"select count(*) from outbox.waiting": 0},
+    ),
     "VestnikDeliveryLate": Scene(
         both(scene.due, has(REDIS_URL=f"redis://{NOWHERE}")),
         {"vestnik status": (0, "lanes due 1")},

@@ -298,7 +298,14 @@ async def test_every_metric_of_the_contract_is_there(environment: dict[str, str]
         f"vestnik_{name}"
         for name in (
             *("events_relayed_total", "deliveries_total", "delivery_latency_seconds", "relay_lag_seconds"),
-            *("oldest_due_seconds", "backlog", "dead_letter_oldest_seconds", "possible_duplicates_total"),
+            *(
+                "events_waiting",
+                "unrouted_oldest_seconds",
+                "oldest_due_seconds",
+                "backlog",
+                "dead_letter_oldest_seconds",
+                "possible_duplicates_total",
+            ),
             *("lease_lost_total", "telegram_requests_total", "telegram_request_seconds", "telegram_gate_closed"),
             *("limiter_denied_total", "oldest_open_transaction_seconds", "inbox_streams", "unread_drift"),
             *("heartbeat_timestamp_seconds", "build_info", "messages_degraded_total", "telegram_rate"),

@@ -7,6 +7,7 @@ from health import Check, CheckName, Status, get_logger
 from outbox.cursor import snapshot_cursor
 from outbox.database.connection import Connection
 from outbox.error import ForeignClusterError
+from outbox.operator import unrouted_event
 from outbox.relay import fan_out
 from outbox.relay.fan_out import Batch
 from workers.delivery.delivery_span import note_batch
@@ -24,6 +25,9 @@ UNHEARD_LOOK_EVERY_S = 0.1
 
 STAND_BY_S = 0.5
 """How often a relay that found the cursor held by another tries again."""
+
+MOST_TYPES = 20
+"""Unknown types of one batch that the log names."""
 
 REFUSED_S = 5.0
 """How often a relay that must not run looks whether that has been mended."""
@@ -73,6 +77,8 @@ async def _relay(parts: WorkerParts, turn: Slice, sleep: "Sleep") -> bool:
         if batch is not None:
             _note(parts, batch)
             note_batch(parts.spans, batch, began)
+            if batch.unrouted:
+                await _name_unrouted(parts, conn, batch)
         # after the step, on which somebody waits: only who emits while there is more goes without the NOTIFY
         if found or not turn.goes_on:
             await sleep.end(conn)
@@ -122,13 +128,18 @@ def _note(parts: WorkerParts, batch: Batch) -> None:
         parts.metrics.events_relayed.labels(name).inc(count)
     parts.signal.send(batch.recipients)
     _log(parts, batch)
-    for name, count in batch.unrouted_types.items():
-        if parts.unrouted_lines.takes(name):
-            log.warning("events_unrouted", count=count, type=name)
     parts.metrics.deliveries.labels("inapp", "delivered", "").inc(batch.notifications)
     parts.health.counters.relayed += sum(batch.relayed.values())
     if batch.oldest is not None:
         parts.metrics.relay_lag_seconds.set((datetime.now(UTC) - batch.oldest).total_seconds())
+
+
+async def _name_unrouted(parts: WorkerParts, conn: Connection, batch: Batch) -> None:
+    """Say which types are unknown, each at most once a minute."""
+    aside = batch.scheduled + batch.unrouted
+    for name, count in (await unrouted_event.newest(conn, aside, MOST_TYPES)).items():
+        if parts.unrouted_lines.takes(name):
+            log.warning("events_unrouted", count=count, type=name)
 
 
 def _log(parts: WorkerParts, batch: Batch) -> None:
