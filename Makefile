@@ -71,7 +71,7 @@ lint: $(READY)
 	$(BIN)/squawk --config .squawk.toml $$(grep -L '^-- no transaction\|^-- breaking' outbox/migrations/*.sql)
 	$(BIN)/squawk --config .squawk.toml --no-assume-in-transaction $$(grep -l '^-- no transaction' outbox/migrations/*.sql)
 
-# What the migrations give, for `vestnik migrate --check`; to be written anew after a migration was added.
+# What the migrations give, for `vestnik migrate --check` and, as outbox/schema.sql, for people; after a migration was added.
 shape: $(READY)
 	$(BIN)/python -m tests.shape
 
