@@ -10,17 +10,10 @@ from types import MappingProxyType
 from outbox.catalog.toml_table import TomlTable
 from outbox.delivery.channel import Channel
 from outbox.delivery.decision import OnUnknown
+from outbox.duration import duration
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,99}")
 CATEGORY = re.compile(r"[a-z][a-z0-9_]{0,39}")
-SPAN = re.compile(r"([1-9][0-9]{0,5})([smhdw])")
-UNITS = {
-    "s": timedelta(seconds=1),
-    "m": timedelta(minutes=1),
-    "h": timedelta(hours=1),
-    "d": timedelta(days=1),
-    "w": timedelta(weeks=1),
-}
 LONGEST_SPAN = timedelta(days=365)
 COLLAPSE_WITHIN = timedelta(days=1)
 
@@ -130,10 +123,12 @@ def _read_span(table: TomlTable, field: str) -> timedelta | None:
     written = table.optional_text(field)
     if written is None:
         return None
-    match = SPAN.fullmatch(written)
-    if match is None:
+    try:
+        span = duration(written)
+    except ValueError:
+        span = timedelta(0)
+    if not span:
         raise table.fault(f'"{written}" is no length of time; write a number and s, m, h, d or w, as in "3d"', field)
-    span = int(match[1]) * UNITS[match[2]]
     if span > LONGEST_SPAN:
         raise table.fault(f'"{written}" is longer than {LONGEST_SPAN.days} days', field)
     return span

@@ -102,5 +102,5 @@ def test_where_no_file_is_nothing_lives(tmp_path: Path, there: str) -> None:
 def test_a_wrong_age_is_named(three: Sequence[str], wrong: str) -> None:
     """--max-age is a length of time with its unit."""
     done = CliRunner().invoke(app, ["print-health", f"--max-age={wrong}", three[0]])
-    said = f"--max-age {wrong} is malformed: it must be an age such as 90m, 24h or 30d, at most 36500d"
+    said = f"--max-age {wrong} is malformed: it must be an age such as 90m, 24h, 30d or 2w, at most 36500d"
     assert str(done.exception) == said

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from workers.configuration.duration import UNITS, duration
+from outbox.duration import UNITS, duration
 from workers.configuration.settings import SettingsError
 
 LENGTHS_S = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}

@@ -13,8 +13,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from health import TEXTFILE_SUFFIX, LogSample
 from outbox.delivery.decision import SCHEDULE
+from outbox.duration import duration
 from workers.configuration.address import require_shape
-from workers.configuration.duration import duration
 
 SECRETS = ("DATABASE_URL", "REDIS_URL", "TELEGRAM_BOT_TOKEN", "OUTBOX_CONSUMER_SECRET", "INBOX_JWT_SECRET")
 

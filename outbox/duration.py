@@ -1,12 +1,12 @@
-"""Lengths of time as an operator writes them: 90m, 24h, 30d."""
+"""Lengths of time as people write them in settings, options and the catalog: 90m, 24h, 30d, 2w."""
 
 import re
 from datetime import timedelta
 
-UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-DURATION = re.compile(r"([0-9]{1,10})([smhd])")
+UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+DURATION = re.compile(r"([0-9]{1,10})([smhdw])")
 LONGEST = timedelta(days=36_500)
-WORDS = "it must be an age such as 90m, 24h or 30d, at most 36500d"
+WORDS = "it must be an age such as 90m, 24h, 30d or 2w, at most 36500d"
 
 
 def duration(text: str) -> timedelta:
