@@ -39,6 +39,9 @@ def unpack(revision: str, folder: Path) -> Mapping[str, str]:
         raise LookupError(f"no {revision} in the history here: this is a shallow clone, or none")
     with zipfile.ZipFile(io.BytesIO(packed)) as archive:
         archive.extractall(folder)
+    theirs = {path.stem for path in folder.rglob("migrations/*.sql")}
+    if not theirs < {one.name for one in migrations()}:
+        raise AssertionError(f"{revision} lacks no migration of this version: the two would be one")
     # the folder that a command is run in would come before the path
     return {"PYTHONPATH": str(folder), "PYTHONSAFEPATH": "1"}
 
