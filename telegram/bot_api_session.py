@@ -1,7 +1,6 @@
 """The HTTP session to the Bot API: faults come back as answers, and no URL (so no token) gets out."""
 
 import json
-import re
 from collections.abc import Awaitable, Callable
 from typing import cast
 
@@ -14,15 +13,13 @@ from aiogram.methods.base import TelegramType
 from aiogram.utils.token import TokenValidationError
 from aiohttp import ClientError, ClientSession, ClientTimeout, DummyCookieJar
 
+from outbox.event_log.request_header import REQUEST_ID, is_sane
 from telegram.answer import Answer, Lost, NotSent, Taken, Undecodable, read_answer
 from telegram.call import Body, Call
 from telegram.error import AnswerError, BadTokenError
 
 CONNECT_SECONDS = 10.0
 """The longest wait for a connection: it must leave Telegram the time to hold a flood wait (8 s)."""
-REQUEST_ID = "x-request-id"
-SANE = re.compile(r"[A-Za-z0-9._-]{1,128}")
-"""What the HTTP API takes for a request id; an emit in SQL may say anything."""
 
 
 class BotApiSession(AiohttpSession):
@@ -51,7 +48,7 @@ class BotApiSession(AiohttpSession):
             async with session.post(
                 self.api.api_url(token=bot.token, method=call.method),
                 data=call.body,
-                headers={REQUEST_ID: request_id} if request_id and SANE.fullmatch(request_id) else None,
+                headers={REQUEST_ID: request_id} if request_id and is_sane(request_id) else None,
                 timeout=self._limits if timeout is None else _limits(timeout),
                 # A redirect is somebody in between, and a redirected POST loses its arguments: let it count as a fault.
                 allow_redirects=False,

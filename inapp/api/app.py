@@ -8,10 +8,11 @@ from inapp.api import consumers, documentation, events, notifications, preferenc
 from inapp.api.body import BodyLimit
 from inapp.api.dependencies import Dependencies
 from inapp.api.envelope import install
-from inapp.api.request_id import HEADER, RequestIds
+from inapp.api.request_id import RequestIds
 from inapp.api.trace import HEADER as TRACE
 from inapp.api.trace import Traces
 from inapp.api.traffic import Traffic
+from outbox.event_log.request_header import REQUEST_ID
 
 ROUTERS = (notifications, stream, preferences, telegram, sessions, events, consumers, web)
 
@@ -43,8 +44,8 @@ def build_api(world: Dependencies) -> FastAPI:
             CORSMiddleware,
             allow_origins=list(world.origins),
             allow_methods=["GET", "POST", "PUT", "DELETE"],
-            allow_headers=["Authorization", "Content-Type", "Last-Event-ID", HEADER, TRACE],
-            expose_headers=[HEADER, "Retry-After"],
+            allow_headers=["Authorization", "Content-Type", "Last-Event-ID", REQUEST_ID, TRACE],
+            expose_headers=[REQUEST_ID, "Retry-After"],
         )
     app.add_middleware(RequestIds)
     return app

@@ -2,7 +2,6 @@
 
 from datetime import time
 from typing import Annotated
-from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter
 from pydantic import ConfigDict, Field, StrictBool, StringConstraints
@@ -17,6 +16,7 @@ from outbox.catalog.load import Catalog
 from outbox.database.connection import Connection
 from outbox.delivery.channel import Channel
 from outbox.delivery.outcome import Reason
+from outbox.delivery.time_zone import find_zone
 from outbox.person import preference as store
 from outbox.person.preference import Preferences, Quiet, Switch
 
@@ -154,17 +154,9 @@ def _read_language(change: PreferencesChange, catalog: Catalog) -> str | None:
 
 
 def _read_zone(change: PreferencesChange) -> str | None:
-    if change.time_zone is not None and not _is_zone(change.time_zone):
+    if change.time_zone is not None and find_zone(change.time_zone) is None:
         raise _invalid("timeZone", "it is no time zone of the IANA database")
     return change.time_zone
-
-
-def _is_zone(name: str) -> bool:
-    try:
-        ZoneInfo(name)
-    except (KeyError, ValueError, OSError):  # unknown, no name at all, a folder of zones
-        return False
-    return True
 
 
 def _invalid(field: str, words: str) -> ApiError:

@@ -1,6 +1,5 @@
 """The request's id: taken over from the caller if it is sane, else made; in the answer and in every log line."""
 
-import re
 import uuid
 from contextvars import ContextVar
 
@@ -8,9 +7,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from health import bound
-
-HEADER = "x-request-id"
-SANE = re.compile(r"[A-Za-z0-9._-]{1,128}")
+from outbox.event_log.request_header import REQUEST_ID, is_sane
 
 _current: ContextVar[str] = ContextVar("request_id", default="")
 
@@ -31,13 +28,13 @@ class RequestIds:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        given = Headers(scope=scope).get(HEADER, "")
-        id_ = given if SANE.fullmatch(given) else uuid.uuid4().hex
+        given = Headers(scope=scope).get(REQUEST_ID, "")
+        id_ = given if is_sane(given) else uuid.uuid4().hex
         _current.set(id_)
 
         async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message)[HEADER] = id_
+                MutableHeaders(scope=message)[REQUEST_ID] = id_
             await send(message)
 
         with bound(request_id=id_):

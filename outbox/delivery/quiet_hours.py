@@ -4,7 +4,8 @@ import json
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Literal, Self
-from zoneinfo import ZoneInfo
+
+from outbox.delivery.time_zone import zone_or_utc
 
 Mode = Literal["silent", "hold"]
 """What they do to a message: it comes without a sound, or when they are over."""
@@ -31,7 +32,7 @@ class QuietHours:
 
     def ends(self, now: datetime) -> datetime | None:
         """Say when the quiet of this moment ends, in UTC; None where it is not quiet now."""
-        zone = _zone(self.zone)
+        zone = zone_or_utc(self.zone)
         today = now.astimezone(zone).date()
         for day in (today - DAY, today):
             begin, end = self._on(day, zone)
@@ -48,13 +49,6 @@ class QuietHours:
 def _read_time(written: str) -> time:
     # PostgreSQL knows an hour that Python does not
     return time.min if written.startswith("24:") else time.fromisoformat(written)
-
-
-def _zone(name: str | None) -> tzinfo:
-    try:
-        return ZoneInfo(name) if name else UTC
-    except (KeyError, ValueError, OSError):  # unknown, no name of a zone at all, a folder of zones
-        return UTC
 
 
 def _moment(day: date, at: time, zone: tzinfo) -> datetime:

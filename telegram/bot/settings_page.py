@@ -7,13 +7,14 @@ from aiogram.types import InlineKeyboardButton, InlineKeyboardMarkup
 from babel import Locale
 
 from outbox.catalog.load import Catalog
+from outbox.delivery.time_zone import zone_or_utc
 from outbox.person.preference import Preferences, Quiet
 from telegram.bot import keyboard, quiet_words
 from telegram.bot.category import categories_of, muted_key
 from telegram.bot.keyboard import Rows, button, markup, rows_of
 from telegram.bot.phrase import Phrase
 from telegram.bot.update_context import UpdateContext
-from telegram.bot.zone import OFFSETS, zone_label, zone_name, zone_of
+from telegram.bot.zone import OFFSETS, zone_label, zone_name
 
 HOME, QUIET, ZONE, LANGUAGE, DISCONNECT = "home", "quiet", "zone", "language", "disconnect"
 ON_A_PAGE = 20
@@ -73,7 +74,7 @@ def zones(visit: UpdateContext, chosen: Preferences) -> SettingsPage:
     now, name = visit.now, quiet_words.effective_zone(chosen)
     buttons = [
         button(
-            f"{now.astimezone(zone_of(zone_name(hours))):%H:%M} ({zone_label(zone_name(hours), now)})",
+            f"{now.astimezone(zone_or_utc(zone_name(hours))):%H:%M} ({zone_label(zone_name(hours), now)})",
             f"{keyboard.ZONE}{hours}",
         )
         for hours in OFFSETS

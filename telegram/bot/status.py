@@ -5,13 +5,13 @@ from datetime import datetime
 from aiogram.types import Message
 from babel.dates import format_datetime
 
+from outbox.delivery.time_zone import zone_or_utc
 from outbox.link.chat_state import LinkState
 from outbox.person.last_sent import last_sent
 from outbox.person.preference import Preferences
 from telegram.bot.phrase import Phrase
 from telegram.bot.quiet_words import described, effective_zone
 from telegram.bot.update_context import Replies, UpdateContext
-from telegram.bot.zone import zone_of
 
 PHRASES = {
     LinkState.ACTIVE: Phrase.STATUS_ACTIVE,
@@ -37,6 +37,6 @@ async def tell(_message: Message, visit: UpdateContext) -> Replies:
 
 
 def _last(visit: UpdateContext, chosen: Preferences, moment: datetime) -> str:
-    zone = zone_of(effective_zone(chosen))
+    zone = zone_or_utc(effective_zone(chosen))
     when = format_datetime(moment, WHEN, tzinfo=zone, locale=visit.words.language)
     return visit.words.html(Phrase.STATUS_LAST, when=when)

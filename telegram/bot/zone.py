@@ -1,7 +1,8 @@
 """Time zones as people choose them: by the time that it is there now."""
 
-from datetime import UTC, datetime, timedelta, tzinfo
-from zoneinfo import ZoneInfo
+from datetime import UTC, datetime, timedelta
+
+from outbox.delivery.time_zone import zone_or_utc
 
 OFFSETS = range(-11, 13)
 """Whole hours before or behind UTC: 24 buttons."""
@@ -17,17 +18,9 @@ ZONES = {str(hours): zone_name(hours) for hours in OFFSETS}
 """By the hours as a button's data writes them."""
 
 
-def zone_of(name: str | None) -> tzinfo:
-    """Load a zone; one that is missing or unknown counts as UTC, as it does for quiet hours."""
-    try:
-        return ZoneInfo(name) if name else UTC
-    except (KeyError, ValueError, OSError):
-        return UTC
-
-
 def zone_label(name: str | None, now: datetime) -> str:
     """Write a zone for people: `UTC+3`, and before it the name of one that is not just an offset."""
-    zone = zone_of(name)
+    zone = zone_or_utc(name)
     offset = f"UTC{_written(now.astimezone(zone).utcoffset() or timedelta(0))}"
     return offset if name is None or zone is UTC or name.startswith("Etc/") else f"{name}, {offset}"
 

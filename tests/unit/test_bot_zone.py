@@ -5,7 +5,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from telegram.bot.zone import OFFSETS, ZONES, zone_label, zone_name, zone_of
+from outbox.delivery.time_zone import zone_or_utc
+from telegram.bot.zone import OFFSETS, ZONES, zone_label, zone_name
 
 JULY = datetime(2026, 7, 1, 12, tzinfo=UTC)
 JANUARY = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -45,4 +46,4 @@ def test_a_zone_in_words(name: str | None, now: datetime, label: str) -> None:
 
 def test_an_unknown_zone_is_utc() -> None:
     """As it is for quiet hours."""
-    assert zone_of("Mars/Olympus") is UTC
+    assert zone_or_utc("Mars/Olympus") is UTC

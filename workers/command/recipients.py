@@ -2,13 +2,13 @@
 
 from pathlib import Path
 from typing import Annotated
-from zoneinfo import ZoneInfo
 
 import typer
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from health import get_logger
 from outbox.delivery.outcome import Reason
+from outbox.delivery.time_zone import find_zone
 from outbox.person import forgotten, recipient
 from outbox.person.recipient import Profile
 from workers.command.fact import LinkTally, tell
@@ -30,10 +30,8 @@ def _storable(text: str) -> str:
 
 
 def _known(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        raise ValueError("no such time zone") from None
+    if find_zone(name) is None:
+        raise ValueError("no such time zone")
     return name
 
 
