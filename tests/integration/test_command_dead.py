@@ -142,7 +142,7 @@ async def test_what_is_too_late_is_told(stage: Stage, three: list[int]) -> None:
         ("dead list --id 9223372036854775808", "9223372036854775808 is no id of a delivery"),
         ("dead show ²", "² is no id of a delivery"),
         ("dead list --reason tired", "--reason tired is no reason: "),
-        ("dead list --older 5w", "--older 5w is neither a time"),
+        ("dead list --older 5y", "--older 5y is neither a time"),
         ("unknown list --newer 9999999999d", "--newer 9999999999d lies before all time"),
         ("unknown list --older 0001-01-01", "--older 0001-01-01 lies outside of all time"),
         ("dead replay --all --operator=", "nobody signs for this: give --operator NAME"),
