@@ -19,10 +19,9 @@ class Seldom:
     def takes(self, about: str) -> bool:
         """Return whether the last line about this was written over a minute ago, and take it as written now."""
         now = self.clock()
-        for name, written in list(self._written.items()):
-            if now - written < EVERY_S:
-                break
-            del self._written[name]
+        # the oldest come first
+        while self._written and now - self._written[oldest := next(iter(self._written))] >= EVERY_S:
+            del self._written[oldest]
         if about in self._written or len(self._written) >= MOST:
             return False
         self._written[about] = now

@@ -19,14 +19,12 @@ class Kind(NamedTuple):
     events: int
     oldest: datetime
     """When the first of them was set aside."""
-    first: int
-    """The waiting row that came first."""
     last: int
     """The waiting row that came last; what comes later has a greater number."""
 
 
 LIST = """
-select type, count(*) as events, min(since) as oldest, min(id) as first, max(id) as last
+select type, count(*) as events, min(since) as oldest, max(id) as last
 from outbox.waiting where reason = 'unrouted' and ($1::text[] is null or type = any($1::text[]))
 group by type order by min(since), type
 """
@@ -35,6 +33,23 @@ group by type order by min(since), type
 async def kinds(conn: Connection, types: Collection[str] | None = None) -> list[Kind]:
     """Return what waits by type, those that have waited longest first; `types` None: of all types."""
     return [Kind(*row) for row in await conn.fetch(LIST, None if types is None else list(types))]
+
+
+WAIT = """
+select exists (
+  select from unnest($1::text[], $2::bigint[]) k (type, last)
+  cross join lateral (
+    select w.id from outbox.waiting w
+    where w.reason = 'unrouted' and w.type = any(array[k.type]) order by w.type, w.id limit 1
+  ) w
+  where w.id <= k.last
+)
+"""
+
+
+async def wait(conn: Connection, listed: Collection[Kind]) -> bool:
+    """Return whether any of the events that were listed waits still."""
+    return bool(await conn.fetchval(WAIT, [kind.type for kind in listed], [kind.last for kind in listed]))
 
 
 NEWEST = """

@@ -9,7 +9,6 @@ from typing import Annotated
 import typer
 
 from outbox.catalog.load import load as load_catalog
-from outbox.database.connection import Connection
 from outbox.operator import unrouted_event as store
 from outbox.operator.unrouted_event import Kind
 from outbox.relay import fan_out
@@ -68,16 +67,10 @@ def reroute(
 
 async def _relay(routes: Routing, going: Sequence[Kind]) -> None:
     async with database() as conn:
-        while await _left(conn, going):
+        while await store.wait(conn, going):
             if await fan_out.step(conn, routes) is None:
                 # a worker relays: perhaps just these
                 await asyncio.sleep(AGAIN_S)
-
-
-async def _left(conn: Connection, going: Sequence[Kind]) -> bool:
-    """Return whether anything of what was listed still waits."""
-    first = {kind.type: kind.first for kind in await store.kinds(conn, [kind.type for kind in going])}
-    return any(kind.type in first and first[kind.type] <= kind.last for kind in going)
 
 
 @unrouted.command()

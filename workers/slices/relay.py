@@ -21,7 +21,7 @@ LOOK_EVERY_S = 0.25
 """The relay looks by itself this often, whether or not a NOTIFY comes."""
 
 UNHEARD_LOOK_EVERY_S = 0.1
-"""The same where no NOTIFY can come."""
+"""The same where no NOTIFY can come, and with --once behind another relay."""
 
 STAND_BY_S = 0.5
 """How often a relay that found the cursor held by another tries again."""

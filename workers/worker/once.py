@@ -12,6 +12,7 @@ from outbox.operator import unrouted_event
 from workers.configuration.settings import Settings
 from workers.process.exit_code import Exit
 from workers.process.graceful_stop import stop_on_signals
+from workers.process.postgres_retry import PostgresOutOfReachError, watching_postgres
 from workers.process.redis_client import why
 from workers.slices.deliver import Deliverer
 from workers.slices.maintain import maintain_slice
@@ -60,8 +61,12 @@ async def _name_unrouted(parts: WorkerParts) -> None:
     """Say what waits for its type: it is not due, and whoever reads only this run has to learn of it."""
     if "postgres" in parts.out_of_reach:
         return
-    async with parts.pool.acquire() as conn:
-        waiting = await unrouted_event.kinds(conn)
+    try:
+        async with watching_postgres(parts.health), parts.pool.acquire() as conn:
+            waiting = await unrouted_event.kinds(conn)
+    except PostgresOutOfReachError:
+        parts.out_of_reach.add("postgres")
+        return
     for kind in waiting[:MOST_TYPES]:
         log.warning("events_wait", type=kind.type, count=kind.events, reason=Reason.UNROUTED)
 

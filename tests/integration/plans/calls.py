@@ -210,6 +210,7 @@ CALLS: Mapping[str, Call] = {
     "outbox.link.telegram_update.FIRST": call(1, 10**9, 1),
     "outbox.link.telegram_update.PRUNE": call(-DAY, BATCH, asked=BATCH),
     "outbox.cursor.snapshot_cursor.HOLD_RELAY": call(),
+    "outbox.operator.unrouted_event.WAIT": call([f"other-{n}" for n in range(50)], [10**9] * 50, asked=50),
     "outbox.operator.unrouted_event.NEWEST": call(BATCH, 20, asked=BATCH),
     "outbox.operator.unrouted_event.DISCARD": call("other-1", 10**9, BATCH, asked=BATCH),
     "outbox.lane.lane_skip.HASTEN": call(SENDING, "quiet_hours"),
