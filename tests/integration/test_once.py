@@ -10,6 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from inapp.notification_text import render
 from outbox.catalog.load import load
+from outbox.database.connection import Connection
 from outbox.event_log import event
 from tests.integration.stage import MARKETPLACE, Stage, payload
 from workers.embedded.engine import free_port
@@ -70,6 +71,21 @@ async def test_it_ends_at_once_when_nothing_is_due(stage: Stage) -> None:
     run = stage.run("worker", "--once")
     assert run.code == 0, run
     assert (await stage.order("GET", "counters"))["delivered"] == 0
+
+
+async def test_postgres_goes_away_at_the_very_end(
+    stage: Stage, parts: WorkerParts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was delivered is delivered; that nobody could look what waits for its type is told by exit code 2."""
+
+    async def gone(_conn: Connection) -> None:
+        raise ConnectionResetError
+
+    monkeypatch.setattr("outbox.operator.unrouted_event.kinds", gone)
+    await stage.people({"anna": 11})
+    await stage.emit(1, "anna")
+    assert await run_once(parts.settings) is Exit.OUT_OF_REACH
+    assert await stage.arrived(11) == [1]
 
 
 async def test_what_dies_is_told_by_exit_code_3(stage: Stage, tmp_path: Path) -> None:
